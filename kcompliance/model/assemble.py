@@ -1,0 +1,284 @@
+"""Understands the captures of one target: bytes to one `Cluster`."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kcompliance.model.apiserver import (
+    ApiServer,
+    api_servers_in,
+    parse_command_line,
+    parse_flagz,
+)
+from kcompliance.model.cluster import Cluster, NotAsked, PolicyText, PublishedPolicy
+from kcompliance.model.control import Platform
+from kcompliance.model.documents import Malformed, Unsure, read_documents
+from kcompliance.model.kubernetes_version import KubernetesVersion
+from kcompliance.model.metrics import AuditMetrics, read_audit_metrics
+from kcompliance.model.reading import Absent, Capture, Kind, Raw, Reading, Seen, Unreadable
+
+__all__ = ["EmbeddedPolicy", "assemble", "looks_like_policy", "policies_in", "read_version"]
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What parsing gathers."""
+
+    api_servers: list[Seen[ApiServer]] = field(default_factory=list)
+    policies: list[PolicyText] = field(default_factory=list)
+    gaps: list[Unreadable] = field(default_factory=list)
+    hints: list[tuple[Platform, str, Raw]] = field(default_factory=list)
+    versions: list[KubernetesVersion] = field(default_factory=list)
+    flagz: Reading[Mapping[str, str]] | NotAsked = field(default_factory=NotAsked)
+    metrics: Reading[AuditMetrics] | NotAsked = field(default_factory=NotAsked)
+
+
+def assemble(
+    name: str,
+    captures: Iterable[Capture],
+    platform: Platform | None = None,
+    published: Mapping[Platform, PublishedPolicy] | None = None,
+) -> Cluster:
+    """Understand the captures of one target; a `platform` that the user names wins."""
+    parts = _Parts()
+    live = False
+    for capture in captures:
+        live = live or capture.origin.kind is Kind.ENDPOINT
+        match capture:
+            case Raw():
+                _read(capture, parts)
+            case Unreadable():
+                parts.gaps.append(capture)
+            case Absent():
+                pass  # a server without this feature: nothing can be read, nothing is missing
+        if capture.origin.kind is Kind.FLAGZ and not isinstance(capture, Raw):
+            parts.flagz = capture
+        if capture.origin.kind is Kind.METRICS and not isinstance(capture, Raw):
+            parts.metrics = capture
+    decided, because, raws = _platform(parts, platform)
+    version = min(parts.versions) if parts.versions else _image_version(parts.api_servers)
+    return Cluster(
+        name=name,
+        platform=decided,
+        platform_because=because,
+        platform_raw=raws,
+        live=live,
+        version=version,
+        api_servers=tuple(sorted(parts.api_servers, key=lambda seen: seen.value.name)),
+        published=(published or {}).get(decided) if decided else None,
+        policies=tuple(sorted(parts.policies, key=lambda policy: policy.name)),
+        flagz=parts.flagz,
+        metrics=parts.metrics,
+        gaps=tuple(sorted(parts.gaps, key=lambda gap: (gap.origin.resource, gap.reason))),
+    )
+
+
+def _platform(
+    parts: _Parts, named: Platform | None
+) -> tuple[Platform | None, str, tuple[Raw, ...]]:
+    if named is not None:
+        return named, f"--platform {named.value}", ()
+    found = {platform for platform, _, _ in parts.hints}
+    if len(found) == 1:
+        platform, because, raw = parts.hints[0]
+        return platform, because, (raw,)
+    if not found and parts.api_servers:
+        seen = parts.api_servers[0]
+        return Platform.SELF_MANAGED, f"runs kube-apiserver itself: {seen.value.name}", (seen.raw,)
+    if found:
+        names = ", ".join(sorted(platform.value for platform in found))
+        return None, f"signs of several platforms ({names}): name one with --platform", ()
+    return None, "nothing that was read tells on which platform this cluster runs", ()
+
+
+def _image_version(servers: list[Seen[ApiServer]]) -> KubernetesVersion | None:
+    versions = [seen.value.version for seen in servers if seen.value.version]
+    return min(versions) if versions else None
+
+
+# --- captures to values --------------------------------------------------------------------
+
+
+def _read(raw: Raw, parts: _Parts) -> None:
+    readers: dict[Kind, Callable[[Raw, _Parts], None]] = {
+        Kind.ENDPOINT: _read_endpoint,
+        Kind.VERSION: _read_version,
+        Kind.METRICS: _read_metrics,
+        Kind.FLAGZ: _read_flagz,
+        Kind.API_SERVER_PODS: _read_objects,
+        Kind.OBJECTS: _read_objects,
+        Kind.COMMAND_LINE: _read_command_line,
+        Kind.AUDIT_POLICY: _read_policy,
+        Kind.AKS_CLUSTER: _read_aks,
+        Kind.EKS_CLUSTER: _read_eks,
+    }
+    reader = readers.get(raw.origin.kind)
+    if reader is None:
+        _gap(raw, "not recognised: nothing that kcompliance knows", parts)
+        return
+    reader(raw, parts)
+
+
+def _gap(raw: Raw, reason: str, parts: _Parts) -> None:
+    parts.gaps.append(Unreadable(origin=raw.origin, reason=reason))
+
+
+def _documents(raw: Raw, parts: _Parts) -> list[Any]:
+    try:
+        return read_documents(raw.content)
+    except (Malformed, Unsure) as error:
+        _gap(raw, f"could not be read: {error}", parts)
+        return []
+
+
+def _only_mapping(raw: Raw, parts: _Parts) -> Mapping[str, Any]:
+    documents = _documents(raw, parts)
+    if documents and isinstance(documents[0], dict):
+        return documents[0]
+    if documents:
+        _gap(raw, "could not be read: not a JSON object", parts)
+    return {}
+
+
+def _read_endpoint(raw: Raw, parts: _Parts) -> None:
+    server = _only_mapping(raw, parts).get("server")
+    host = re.sub(r"^https?://([^/:]+).*$", r"\1", server) if isinstance(server, str) else ""
+    for suffixes, platform in (
+        ((".azmk8s.io", ".azmk8s.us", ".azmk8s.cn"), Platform.AKS),
+        ((".eks.amazonaws.com", ".eks.amazonaws.com.cn"), Platform.EKS),
+    ):
+        if host.lower().endswith(suffixes):
+            parts.hints.append((platform, f"the API server's name is {host}", raw))
+
+
+def _read_version(raw: Raw, parts: _Parts) -> None:
+    version = read_version(raw.content)
+    if version is None:
+        _gap(raw, "could not be read: no gitVersion in it", parts)
+        return
+    parts.versions.append(version)
+    if b"-eks-" in raw.content:
+        parts.hints.append((Platform.EKS, f"its version {version} is one of EKS", raw))
+
+
+def read_version(data: bytes) -> KubernetesVersion | None:
+    """The version in an answer of `/version`, or in `kubectl version -o json`."""
+    try:
+        answer = read_documents(data)[0]
+        text = answer.get("serverVersion", answer)["gitVersion"]
+        return KubernetesVersion.parse(text)
+    except (Malformed, Unsure, LookupError, AttributeError, TypeError):
+        return None
+
+
+def _read_metrics(raw: Raw, parts: _Parts) -> None:
+    parts.metrics = Seen(value=read_audit_metrics(raw.content), raw=raw)
+
+
+def _read_flagz(raw: Raw, parts: _Parts) -> None:
+    flags = parse_flagz(raw.content)
+    if flags is None:
+        gap = Unreadable(origin=raw.origin, reason="could not be read: not a Flagz answer")
+        parts.flagz = gap
+        parts.gaps.append(gap)
+    else:
+        parts.flagz = Seen(value=flags, raw=raw)
+
+
+def _read_command_line(raw: Raw, parts: _Parts) -> None:
+    arguments = parse_command_line(raw.content.decode("utf-8", "replace"))
+    if arguments is None:
+        _gap(raw, "no kube-apiserver command line in it", parts)
+        return
+    server = ApiServer(name=raw.origin.resource, source="command line", arguments=arguments)
+    parts.api_servers.append(Seen(value=server, raw=raw))
+
+
+def _read_policy(raw: Raw, parts: _Parts) -> None:
+    name = raw.origin.resource
+    parts.policies.append(PolicyText(name=name, text=raw.content, raw=raw, path=name))
+
+
+def _read_aks(raw: Raw, parts: _Parts) -> None:
+    cluster = _only_mapping(raw, parts)
+    parts.hints.append((Platform.AKS, f"{cluster.get('id', 'a managed cluster')} is AKS", raw))
+
+
+def _read_eks(raw: Raw, parts: _Parts) -> None:
+    answer = _only_mapping(raw, parts)
+    cluster = answer.get("cluster", answer)
+    arn = cluster.get("arn") if isinstance(cluster, dict) else None
+    parts.hints.append((Platform.EKS, f"{arn or 'a described cluster'} is EKS", raw))
+
+
+def _read_objects(raw: Raw, parts: _Parts) -> None:
+    for document in _documents(raw, parts):
+        found = api_servers_in(document)
+        for server in found.servers:
+            name = server.name
+            if raw.origin.kind is Kind.OBJECTS:
+                name = f"{raw.origin.resource} {server.name}"
+            parts.api_servers.append(Seen(value=replace(server, name=name), raw=raw))
+        for problem in found.problems:
+            _gap(raw, problem, parts)
+        parts.policies += [_embedded(raw, found) for found in policies_in(document)]
+
+
+# --- policies inside other objects ---------------------------------------------------------
+
+_POLICY_HEAD = re.compile(r"^[\"']?apiVersion[\"']?\s*:\s*[\"']?audit\.k8s\.io/", re.MULTILINE)
+
+
+def looks_like_policy(text: str) -> bool:
+    """Whether a text claims to be an audit policy, even where it would not load."""
+    head = bool(_POLICY_HEAD.search(text)) or '"audit.k8s.io/' in text
+    return head and bool(re.search(r"\bkind[\"']?\s*:\s*[\"']?Policy\b", text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedPolicy:
+    """An audit policy inside another object; `pointer` is its JSON pointer there."""
+
+    pointer: str
+    text: str
+    path: str
+    config_map: str | None = None
+
+
+def policies_in(document: Any) -> Iterator[EmbeddedPolicy]:
+    """Policies in ConfigMaps and in the `files` that cluster-api and kops write to nodes."""
+    for pointer, holder in _mappings(document):
+        data = holder.get("data")
+        if holder.get("kind") == "ConfigMap" and isinstance(data, dict):
+            metadata = holder.get("metadata")
+            name = str(metadata.get("name")) if isinstance(metadata, dict) else ""
+            for key, text in data.items():
+                if isinstance(text, str) and looks_like_policy(text):
+                    where = f"{pointer}/data/{key}"
+                    yield EmbeddedPolicy(pointer=where, text=text, path=key, config_map=name)
+        content, path = holder.get("content"), holder.get("path")
+        if isinstance(content, str) and isinstance(path, str) and looks_like_policy(content):
+            yield EmbeddedPolicy(pointer=f"{pointer}/content", text=content, path=path)
+
+
+def _embedded(raw: Raw, found: EmbeddedPolicy) -> PolicyText:
+    return PolicyText(
+        name=f"{raw.origin.resource}#{found.pointer}",
+        text=found.text.encode(),
+        raw=raw,
+        location=found.pointer,
+        path=found.path,
+        config_map=found.config_map,
+    )
+
+
+def _mappings(value: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    pending = [(pointer, value)]
+    while pending:
+        where, item = pending.pop()
+        if isinstance(item, dict):
+            yield where, item
+            pending += [(f"{where}/{key}", child) for key, child in item.items()]
+        elif isinstance(item, list):
+            pending += [(f"{where}/{index}", child) for index, child in enumerate(item)]

@@ -1,0 +1,65 @@
+"""One cluster as the captures of a scan show it; the evidence that checks get."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kcompliance.model.apiserver import ApiServer
+from kcompliance.model.control import Platform
+from kcompliance.model.finding import Confidence
+from kcompliance.model.kubernetes_version import KubernetesVersion
+from kcompliance.model.metrics import AuditMetrics
+from kcompliance.model.reading import Kind, Raw, Reading, Seen, Unreadable
+
+__all__ = ["Cluster", "NotAsked", "PolicyText", "PublishedPolicy"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotAsked:
+    """This input cannot hold it (files have no `/metrics`), so nothing is said by its lack."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyText:
+    """The text of an audit policy and where it stands."""
+
+    name: str
+    """For people: the file, and the place in it where it is embedded."""
+    text: bytes
+    raw: Raw
+    location: str = ""
+    path: str | None = None
+    """The path on the node, where the source tells it: the file's own, or a `files[].path`."""
+    config_map: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPolicy:
+    """A provider's policy, which no customer can read from a cluster or change."""
+
+    policy: PolicyText
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Everything known of one cluster."""
+
+    name: str
+    platform: Platform | None
+    """None: nothing that was read tells."""
+    platform_because: str
+    platform_raw: tuple[Raw, ...] = ()
+    live: bool
+    version: KubernetesVersion | None = None
+    api_servers: tuple[Seen[ApiServer], ...] = ()
+    policies: tuple[PolicyText, ...] = ()
+    published: PublishedPolicy | None = None
+    """The policy that the platform's provider runs; None where the owner brings one."""
+    flagz: Reading[Mapping[str, str]] | NotAsked = NotAsked()
+    metrics: Reading[AuditMetrics] | NotAsked = NotAsked()
+    gaps: tuple[Unreadable, ...] = ()
+    """All that was asked for and could not be read or understood."""
+
+    def gaps_in(self, *kinds: Kind) -> tuple[Unreadable, ...]:
+        """The gaps of these kinds; one of an unknown kind may hide any of them."""
+        return tuple(gap for gap in self.gaps if gap.origin.kind in (*kinds, Kind.FILE))

@@ -1,0 +1,148 @@
+"""What runs: each API server with its effective settings, and the policy that it runs with."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from kcompliance.model.apiserver import (
+    ApiServer,
+    AuditSettings,
+    FromObject,
+    audit_settings,
+    audit_settings_from_flagz,
+)
+from kcompliance.model.cluster import Cluster, PolicyText
+from kcompliance.model.reading import Raw, Seen
+
+__all__ = ["AmbiguousPolicy", "FoundPolicy", "NoPolicyText", "Replica", "policy_of", "replicas"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One API server. `server` is None where only the server itself (`/flagz`) was heard."""
+
+    name: str
+    settings: AuditSettings
+    server: ApiServer | None
+    raw: Raw
+    flagz: Raw | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the server itself told its settings, so that it did start with them."""
+        return self.flagz is not None
+
+
+def replicas(cluster: Cluster) -> tuple[Replica, ...]:
+    """All API servers that were seen.
+
+    `/flagz` is answered by whichever server the load balancer picks. Where its settings are those
+    of a pod they confirm it; where they are nobody's, it is a server of its own.
+    """
+    found = [
+        Replica(
+            name=seen.value.name,
+            settings=audit_settings(seen.value.arguments, seen.value.version or cluster.version),
+            server=seen.value,
+            raw=seen.raw,
+        )
+        for seen in cluster.api_servers
+    ]
+    if not isinstance(cluster.flagz, Seen):
+        return tuple(found)
+    effective = audit_settings_from_flagz(cluster.flagz.value, cluster.version)
+    raw = cluster.flagz.raw
+    for index, replica in enumerate(found):
+        if _same_audit(replica.settings, effective):
+            found[index] = Replica(
+                name=replica.name,
+                settings=effective,
+                server=replica.server,
+                raw=replica.raw,
+                flagz=raw,
+            )
+            return tuple(found)
+    name = f"{cluster.name} /flagz"
+    return (*found, Replica(name=name, settings=effective, server=None, raw=raw, flagz=raw))
+
+
+def _same_audit(one: AuditSettings, other: AuditSettings) -> bool:
+    return (one.policy_file, one.log_path, one.webhook_config_file) == (
+        other.policy_file,
+        other.log_path,
+        other.webhook_config_file,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPolicy:
+    """The text that the server reads at its start, and how that was told."""
+
+    policy: PolicyText
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmbiguousPolicy:
+    """Several different texts could be it."""
+
+    policies: tuple[PolicyText, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoPolicyText:
+    """The text is not in what was given."""
+
+
+def policy_of(cluster: Cluster, replica: Replica) -> FoundPolicy | AmbiguousPolicy | NoPolicyText:
+    """The policy text of a replica whose settings name a policy file.
+
+    Told by the ConfigMap that is mounted, or by the file's whole path on the node (a folder may
+    hold a copy of the node's tree). A mere file name is enough only where there is one policy in
+    all, and then the finding says so.
+    """
+    path = replica.settings.policy_file
+    if not path:
+        return NoPolicyText()
+    server = replica.server
+    mount = server.mount_for(path) if server else None
+    if mount is not None and isinstance(mount.source, FromObject):
+        wanted = mount.source.name
+        return _one_of([p for p in cluster.policies if p.config_map == wanted])
+    node_path = (server.host_path(path) if server else None) or path
+    files = [policy for policy in cluster.policies if policy.path and not policy.config_map]
+    same_path = [policy for policy in files if _ends_with(str(policy.path), node_path)]
+    if same_path:
+        return _one_of(_nearest(same_path, replica.raw.origin.resource))
+    only = cluster.policies[0] if len(cluster.policies) == 1 else None
+    if only in files and PurePosixPath(str(only.path)).name == PurePosixPath(node_path).name:
+        return FoundPolicy(
+            policy=only,
+            note=f"{only.name} was taken for {node_path} by its file name: it is the only policy",
+        )
+    return NoPolicyText()
+
+
+def _one_of(found: list[PolicyText]) -> FoundPolicy | AmbiguousPolicy | NoPolicyText:
+    if not found:
+        return NoPolicyText()
+    if len({policy.text for policy in found}) > 1:
+        return AmbiguousPolicy(policies=tuple(found))
+    return FoundPolicy(policy=found[0])
+
+
+def _ends_with(path: str, node_path: str) -> bool:
+    wanted = PurePosixPath(node_path).parts[1:]
+    return len(wanted) > 1 and PurePosixPath(path).parts[-len(wanted) :] == wanted
+
+
+def _nearest(policies: list[PolicyText], beside: str) -> list[PolicyText]:
+    """Of copies of several nodes' trees, those that share the longest way with the manifest."""
+
+    def shared(policy: PolicyText) -> int:
+        pairs = zip(
+            PurePosixPath(str(policy.path)).parts, PurePosixPath(beside).parts, strict=False
+        )
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), 99)
+
+    best = max(shared(policy) for policy in policies)
+    return [policy for policy in policies if shared(policy) == best]

@@ -1,0 +1,70 @@
+"""Findings in the context of their control, and what they come to together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kcompliance.model.control import Aspect, Control, Framework, FrameworkItem, Satisfies
+from kcompliance.model.finding import Finding, Status
+
+__all__ = ["ItemVerdict", "Judged", "control_status", "item_verdicts", "worst"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A finding with the control and aspect that it is about, and the parameters used."""
+
+    target: str
+    control: Control
+    aspect: Aspect
+    finding: Finding
+    parameters: Mapping[str, Any]
+    traceback: str | None = None
+
+
+_WORST_FIRST = (Status.FAIL, Status.ERROR, Status.MANUAL, Status.PASS, Status.NOT_APPLICABLE)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The status of several findings together; of none, error."""
+    return min(statuses, key=_WORST_FIRST.index, default=Status.ERROR)
+
+
+def control_status(control: Control, judged: Iterable[Judged]) -> Status:
+    """The worst of its aspects, without those that only a framework asks for."""
+    return worst(
+        item.finding.status
+        for item in judged
+        if item.control.id == control.id and not item.aspect.only_for
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemVerdict:
+    """What a framework's item comes to: the worst of the aspects mapped to it."""
+
+    item: FrameworkItem
+    status: Status
+    aspects: tuple[str, ...]
+    """`CONTROL/ASPECT`, sorted."""
+
+
+def item_verdicts(
+    framework: Framework, version: str | None, judged: Iterable[Judged]
+) -> tuple[ItemVerdict, ...]:
+    """The items of a framework (of one of its versions) that any finding answers."""
+    findings = list(judged)
+    verdicts = []
+    for item in framework.items:
+        if version is not None and version not in item.versions:
+            continue
+        mapped = [j for j in findings if any(_is(s, framework, item) for s in j.aspect.satisfies)]
+        if mapped:
+            names = sorted({f"{j.control.id}/{j.aspect.id}" for j in mapped})
+            status = worst(j.finding.status for j in mapped)
+            verdicts.append(ItemVerdict(item=item, status=status, aspects=tuple(names)))
+    return tuple(verdicts)
+
+
+def _is(satisfies: Satisfies, framework: Framework, item: FrameworkItem) -> bool:
+    return (satisfies.framework, satisfies.id) == (framework.id, item.id)
