@@ -1,0 +1,5 @@
+"""`python -m kcompliance`."""
+
+from kcompliance.cli import main
+
+main()

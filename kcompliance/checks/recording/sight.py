@@ -1,0 +1,115 @@
+"""What the recording checks say where they could not see; shared so that it sounds the same."""
+
+from collections.abc import Iterator
+
+from kcompliance.model.cluster import Cluster, PolicyText
+from kcompliance.model.finding import Finding, evidence_of
+from kcompliance.model.in_force import (
+    AmbiguousPolicy,
+    FoundPolicy,
+    NoPolicyText,
+    Replica,
+    policy_of,
+    replicas,
+)
+from kcompliance.model.reading import Kind
+
+__all__ = ["flag_in_doubt", "flags_not_seen", "policies_to_judge", "policy_question"]
+
+_FLAG_KINDS = (Kind.API_SERVER_PODS, Kind.OBJECTS, Kind.COMMAND_LINE, Kind.FLAGZ)
+
+
+def flags_not_seen(cluster: Cluster, aspect: str, *also: Kind) -> Iterator[Finding]:
+    """A finding for each gap that may hide a kube-apiserver or its flags, and for finding none."""
+    gaps = cluster.gaps_in(*_FLAG_KINDS, *also)
+    for gap in gaps:
+        yield Finding.unreadable(gap, aspect=aspect)
+    if replicas(cluster) or gaps:
+        return
+    if cluster.live:
+        yield Finding.error(
+            cluster.name,
+            "no pod that runs kube-apiserver can be seen, and /flagz does not tell: give its "
+            "manifest or command line as a file",
+            aspect=aspect,
+        )
+    else:
+        yield Finding.manual(
+            cluster.name,
+            "no kube-apiserver is in what was given",
+            "Which kube-apiserver runs with this? Add its manifest, its command line or its "
+            "k3s, RKE2 or kubeadm configuration to the scan.",
+            aspect=aspect,
+        )
+
+
+def flag_in_doubt(replica: Replica, *names: str) -> str | None:
+    """Why what is known of these flags cannot be relied on, although arguments were read."""
+    server = replica.server
+    if server is None or replica.running:
+        return None
+    flags = [server.arguments.flag(name) for name in names]
+    for name, flag in zip(names, flags, strict=True):
+        if flag is not None and not flag.known:
+            return f"--{name} is {flag.value}, which something that was not read fills in"
+    if not any(flags) and not server.arguments.complete:
+        return "not all flags were seen: " + "; ".join(server.arguments.problems)
+    return None
+
+
+def policy_question(name: str, path: str) -> str:
+    """The question where a server's policy text is not at hand."""
+    return (
+        f"What does {path} on the node of {name} say? No API tells: copy it from the node "
+        "and scan it together with the server's manifest."
+    )
+
+
+def policies_to_judge(cluster: Cluster, aspects: tuple[str, ...]) -> Iterator[PolicyText | Finding]:
+    """The policies in force; without a server, all that were given.
+
+    Where a server's policy is not at hand, findings for each of the aspects say so: a policy
+    that merely lies beside it is no answer.
+    """
+    running = replicas(cluster)
+    gaps = cluster.gaps_in(Kind.AUDIT_POLICY, *_FLAG_KINDS, Kind.VERSION)
+    for aspect in aspects:
+        for gap in gaps:
+            yield Finding.unreadable(gap, aspect=aspect)
+    found = {policy.name: policy for policy in cluster.policies} if not running else {}
+    for replica in running:
+        answer = policy_of(cluster, replica)
+        if isinstance(answer, FoundPolicy):
+            found[answer.policy.name] = answer.policy
+            continue
+        for aspect in aspects:
+            yield _no_text(replica, answer, aspect)
+    yield from found.values()
+    if not running and not found and not gaps:
+        for aspect in aspects:
+            yield Finding.manual(
+                cluster.name,
+                "no audit policy is in what was given",
+                "Which audit policy does this cluster run with? Add the file to the scan.",
+                aspect=aspect,
+            )
+
+
+def _no_text(replica: Replica, answer: AmbiguousPolicy | NoPolicyText, aspect: str) -> Finding:
+    path = replica.settings.policy_file
+    evidence = evidence_of(replica.raw, "--audit-policy-file", path or "not set")
+    if not path:
+        return Finding.not_applicable(
+            replica.name, "it runs without an audit policy: see KC-AUD-005", evidence, aspect=aspect
+        )
+    if isinstance(answer, AmbiguousPolicy):
+        names = ", ".join(policy.name for policy in answer.policies)
+        because = f"several different texts could be {path}: {names}"
+        return Finding.error(replica.name, because, evidence, aspect=aspect)
+    return Finding.manual(
+        replica.name,
+        f"its policy {path} is not in what was given",
+        policy_question(replica.name, path),
+        evidence,
+        aspect=aspect,
+    )

@@ -1,0 +1,143 @@
+"""KC-AUD-008: all writes, and whatever no rule names, are recorded for every kind of user."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kcompliance.checks.interface import check
+from kcompliance.checks.recording.sight import policies_to_judge
+from kcompliance.model.audit_policy import (
+    AuditPolicy,
+    Decision,
+    Level,
+    Loaded,
+    NotRead,
+    PolicyEvaluator,
+    Refused,
+    Rule,
+    load_policy,
+    matches,
+)
+from kcompliance.model.cluster import Cluster, PolicyText, PublishedPolicy
+from kcompliance.model.finding import Confidence, Finding, evidence_of
+from kcompliance.model.personas import PERSONAS, Persona, probes_of
+from kcompliance.model.request import Request
+
+__all__ = ["Params", "writes_are_recorded_for_everyone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The parameters of KC-AUD-008."""
+
+    min_level: Level = Level.METADATA
+    allow_none: tuple[Rule, ...] = ()
+
+
+@check("KC-AUD-008", params=Params)
+def writes_are_recorded_for_everyone(cluster: Cluster, params: Params) -> Iterator[Finding]:
+    """All writes, and whatever no rule names, are recorded for every kind of user
+
+    Each kind of user asks for a resource and a path that no policy knows, and writes whatever the
+    policy's own rules name; the policy says what would be recorded of it.
+    """
+    if cluster.published is not None:
+        yield _judge_published(cluster, cluster.published, params)
+        return
+    for item in policies_to_judge(cluster, ("main",)):
+        yield item if isinstance(item, Finding) else _judge(cluster, item, params)
+
+
+def _judge(cluster: Cluster, policy: PolicyText, params: Params) -> Finding:
+    match load_policy(policy.text, cluster.version):
+        case NotRead(reason=reason):
+            return Finding.error(policy.name, f"was not read: {reason}")
+        case Refused(reasons=reasons):
+            evidence = evidence_of(policy.raw, policy.location or "whole file", reasons[0])
+            because = f"kube-apiserver refuses it, so it records nothing: {reasons[0]}"
+            return Finding.failed(policy.name, because, evidence)
+        case Loaded(policy=rules):
+            return _verdict(policy.name, policy, rules, params, None)
+
+
+def _judge_published(cluster: Cluster, published: PublishedPolicy, params: Params) -> Finding:
+    loaded = load_policy(published.policy.text)
+    if not isinstance(loaded, Loaded):
+        return Finding.error(cluster.name, f"{published.policy.name} was not read: {loaded}")
+    finding = _verdict(cluster.name, published.policy, loaded.policy, params, published.confidence)
+    if published.confidence is not Confidence.ASSUMED_POLICY:
+        return finding
+    return Finding.manual(
+        cluster.name,
+        f"by {published.policy.name}, which nobody outside can read: {finding.because}",
+        f"Does the trail of {cluster.name} hold its writes? Look for some in the log store.",
+        finding.evidence,
+        confidence=published.confidence,
+    )
+
+
+def _verdict(
+    resource: str,
+    policy: PolicyText,
+    rules: AuditPolicy,
+    params: Params,
+    confidence: Confidence | None,
+) -> Finding:
+    holes = list(_holes(rules, params))
+    if not holes:
+        count = sum(1 for persona in PERSONAS for _ in probes_of(rules, persona))
+        evidence = evidence_of(policy.raw, policy.location or "rules", f"{count} requests tried")
+        because = (
+            f"{policy.name} records each of {count} requests of {len(PERSONAS)} kinds of users"
+        )
+        return Finding.passed(resource, because, evidence, confidence=confidence)
+    places = dict.fromkeys(hole.place for hole in holes)
+    evidence = tuple(
+        item
+        for place in places
+        for item in evidence_of(policy.raw, f"{policy.location} {place}".strip())
+    )
+    shown = "; ".join(hole.words for hole in _one_of_each(holes)[:3])
+    because = f"{len(holes)} requests are recorded below {params.min_level.value}: {shown}"
+    return Finding.failed(resource, because, evidence, confidence=confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    persona: Persona
+    request: Request
+    decision: Decision
+
+    @property
+    def place(self) -> str:
+        line = self.decision.line
+        return f"line {line}" if line else "no rule"
+
+    @property
+    def words(self) -> str:
+        rule = (
+            f"rule {self.decision.rule}, line {self.decision.line}"
+            if self.decision.rule is not None
+            else "no rule matches"
+        )
+        return f"{self.persona.name} {self.request} ({self.decision.level.value}: {rule})"
+
+
+def _holes(rules: AuditPolicy, params: Params) -> Iterator[_Hole]:
+    evaluator = PolicyEvaluator(rules)
+    for persona in PERSONAS:
+        for request in probes_of(rules, persona):
+            decision = evaluator.decide(request)
+            if _recorded(decision, request, params):
+                continue
+            if not any(matches(rule, request) for rule in params.allow_none):
+                yield _Hole(persona, request, decision)
+
+
+def _recorded(decision: Decision, request: Request, params: Params) -> bool:
+    """A failed login has one stage; whether that is omitted is another control's matter."""
+    return decision.level >= params.min_level and (bool(decision.stages) or request.user is None)
+
+
+def _one_of_each(holes: Iterable[_Hole]) -> list[_Hole]:
+    """The first hole of each rule, so that a reader sees all the rules to mend."""
+    return list({hole.decision.rule: hole for hole in reversed(list(holes))}.values())[::-1]

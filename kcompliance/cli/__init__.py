@@ -1,0 +1,107 @@
+"""The command line: the one place where kcompliance exits."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from kcompliance import __version__
+from kcompliance.cli.controls import app as controls_app
+from kcompliance.cli.demo import demo
+from kcompliance.cli.policy import app as policy_app
+from kcompliance.cli.scan import scan
+from kcompliance.cli.terminal import note, put, report_error, wants_json
+from kcompliance.errors import ExitCode, KcomplianceError, UsageError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="kcompliance",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command()(scan)
+app.add_typer(policy_app, name="policy")
+app.add_typer(controls_app, name="controls")
+app.command()(demo)
+
+
+@app.command("exit-codes")
+def exit_codes() -> None:
+    """List the exit codes and what they mean.
+
+    Example: kcompliance exit-codes
+
+    Exit codes: 0.
+    """
+    put("".join(f"{code.value:>3}  {code.meaning}\n" for code in ExitCode))
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        put(f"kcompliance {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Prove that a Kubernetes audit trail is on, complete, retained and untampered.
+
+    Start with:  kcompliance demo
+    """
+
+
+def main() -> None:
+    """Run the command line; the only function that ends the process."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = wants_json(arguments, os.environ)
+    try:
+        return int(app(arguments, standalone_mode=False) or ExitCode.GOOD)
+    except KcomplianceError as error:
+        report_error(error, error.exit_code, as_json=as_json)
+        return error.exit_code
+    except typer.TyperException as error:
+        return _call_was_wrong(error, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        note("interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output stopped; Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.COULD_NOT_RUN
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        return _broke(error, as_json=as_json)
+
+
+def _call_was_wrong(error: typer.TyperException, *, as_json: bool) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "kcompliance"
+    message = error.format_message().rstrip(".")
+    usage = UsageError(message[:1].lower() + message[1:], f"see: {command} --help")
+    report_error(usage, ExitCode.USAGE, as_json=as_json)
+    return ExitCode.USAGE
+
+
+def _broke(error: Exception, *, as_json: bool) -> int:
+    unexpected = KcomplianceError(
+        f"kcompliance stopped; nothing it printed is a verdict: {type(error).__name__}: {error}",
+        "run it again as kcompliance --debug …, and report what it shows",
+    )
+    report_error(unexpected, ExitCode.COULD_NOT_RUN, as_json=as_json)
+    return ExitCode.COULD_NOT_RUN

@@ -1,0 +1,101 @@
+"""Reads kcompliance.yaml: the options of `scan` under the same names, and the targets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kcompliance.collect.targets import NamedTarget
+from kcompliance.errors import ConfigError
+from kcompliance.model.control import Platform
+from kcompliance.model.strict_yaml import StrictYamlError, load_strict_yaml
+
+__all__ = ["DEFAULT_CONFIG", "Config", "read_config"]
+
+DEFAULT_CONFIG = Path("kcompliance.yaml")
+
+
+class _Store(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    url: str
+    filter: dict[str, str] = {}
+
+
+class _Archive(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    url: str
+    trust: str
+
+
+class _Target(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    cluster: str | None = None
+    kube: str | None = None
+    files: list[str] = []
+    platform: Platform | None = None
+    stores: list[_Store] = []
+    archive: _Archive | None = None
+
+
+class _Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    control: list[str] = []
+    framework: list[str] = []
+    platform: str | None = None
+    severity: str | None = None
+    fail_on: str | None = None
+    allow_manual: bool | None = None
+    param: dict[str, Any] = {}
+    format: str | None = None
+    targets: dict[str, _Target] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """`options` are defaults for the command line by parameter name; `parameters` as in --param."""
+
+    path: Path | None = None
+    options: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    targets: Mapping[str, NamedTarget]
+
+
+def read_config(path: Path | None) -> Config:
+    """The configuration; without a path, ./kcompliance.yaml where there is one.
+
+    Raises ConfigError, naming the file and the key.
+    """
+    chosen = path or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
+    if chosen is None:
+        return Config(options={}, parameters={}, targets={})
+    try:
+        read = msgspec.convert(load_strict_yaml(chosen.read_bytes()) or {}, _Config)
+    except OSError as error:
+        raise ConfigError(f'cannot read "{chosen}": {error.strerror}') from error
+    except (StrictYamlError, msgspec.ValidationError) as error:
+        raise ConfigError(
+            f'"{chosen}" is wrong: {error}', "its keys are the long options of kcompliance scan"
+        ) from error
+    options = {
+        "controls": read.control or None,
+        "frameworks": read.framework or None,
+        "platform": read.platform,
+        "severity": read.severity,
+        "fail_on": read.fail_on,
+        "allow_manual": read.allow_manual,
+        "format": read.format,
+    }
+    return Config(
+        path=chosen,
+        options={name: value for name, value in options.items() if value is not None},
+        parameters=read.param,
+        targets={name: _target(name, target) for name, target in read.targets.items()},
+    )
+
+
+def _target(name: str, read: _Target) -> NamedTarget:
+    return NamedTarget(
+        name=name,
+        cluster=read.cluster,
+        kube=read.kube,
+        files=tuple(read.files),
+        platform=read.platform,
+    )

@@ -1,0 +1,324 @@
+"""`kcompliance scan`."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kcompliance.cli.terminal import Format, ProgressStyle, note, progress, put, put_table
+from kcompliance.errors import NothingToScan, UsageError
+from kcompliance.model.control import Platform
+from kcompliance.model.finding import Severity
+
+if TYPE_CHECKING:
+    from kcompliance.cli.config import Config
+    from kcompliance.collect.interface import Collection
+    from kcompliance.model.control import Control
+    from kcompliance.report import ChosenFramework, Outcome
+
+__all__ = ["ScanOptions", "run_scan", "scan"]
+
+_INPUT, _SELECTION, _OUTPUT = "Input", "Selection", "Output"
+
+
+def _use_config(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Options that the command line and the environment leave open come from the file."""
+    if ctx.resilient_parsing:
+        return path
+    from kcompliance.cli.config import read_config
+
+    config = read_config(path)
+    ctx.obj = config
+    if config.path is not None:
+        note(f"using {config.path}")
+    ctx.default_map = {**(ctx.default_map or {}), **config.options}
+    return path
+
+
+def scan(
+    ctx: typer.Context,
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...",
+            help="A file, a folder, a saved bundle, - for standard input, kube[:CONTEXT], "
+            "or @NAME from kcompliance.yaml.",
+            show_default=False,
+        ),
+    ],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="Configuration file; else ./kcompliance.yaml where there is one.",
+            envvar="KCOMPLIANCE_CONFIG",
+            callback=_use_config,
+            is_eager=True,
+            dir_okay=False,
+            rich_help_panel=_INPUT,
+        ),
+    ] = None,
+    platform: Annotated[
+        Platform | None,
+        typer.Option(
+            help="Where the cluster runs, if its own answers do not tell.",
+            envvar="KCOMPLIANCE_PLATFORM",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Judge as of this moment (RFC 3339, or now); a bundle's own otherwise.",
+            envvar="KCOMPLIANCE_AS_OF",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None,
+    controls: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--control",
+            help="Only this control; may be repeated.",
+            envvar="KCOMPLIANCE_CONTROL",
+            metavar="ID",
+            rich_help_panel=_SELECTION,
+        ),
+    ] = None,
+    frameworks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--framework",
+            help="Only what this framework asks for, such as cis-kubernetes:1.12; repeatable.",
+            envvar="KCOMPLIANCE_FRAMEWORK",
+            metavar="ID[:VERSION]",
+            rich_help_panel=_SELECTION,
+        ),
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            help="Set a control's parameter; see kcompliance controls show.",
+            envvar="KCOMPLIANCE_PARAM",
+            metavar="[CONTROL.]NAME=VALUE",
+            rich_help_panel=_SELECTION,
+        ),
+    ] = None,
+    severity: Annotated[
+        Severity,
+        typer.Option(
+            help="Show findings from this severity on; the exit code still counts all.",
+            envvar="KCOMPLIANCE_SEVERITY",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = Severity.LOW,
+    fail_on: Annotated[
+        Severity,
+        typer.Option(
+            help="Exit with 1 for fails from this severity on.",
+            envvar="KCOMPLIANCE_FAIL_ON",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = Severity.LOW,
+    allow_manual: Annotated[
+        bool,
+        typer.Option(
+            "--allow-manual",
+            help="Let questions that need a human answer not count as incomplete.",
+            envvar="KCOMPLIANCE_ALLOW_MANUAL",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    format_: Annotated[
+        Format,
+        typer.Option("--format", envvar="KCOMPLIANCE_FORMAT", rich_help_panel=_OUTPUT),
+    ] = Format.TABLE,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write to this file, whole or not at all.",
+            envvar="KCOMPLIANCE_OUTPUT",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    save_bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Save all that was read as a new folder, to be scanned again as a TARGET.",
+            envvar="KCOMPLIANCE_SAVE_BUNDLE",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    progress_style: Annotated[
+        ProgressStyle,
+        typer.Option(
+            "--progress",
+            help="How to tell progress on standard error.",
+            envvar="KCOMPLIANCE_PROGRESS",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = ProgressStyle.AUTO,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Show the evidence of passes too.", rich_help_panel=_OUTPUT
+        ),
+    ] = False,
+) -> None:
+    """Check whether a cluster's audit trail can be trusted. Only reads, never writes to a target.
+
+    Examples:
+
+      kcompliance scan kube:prod --save-bundle evidence/
+
+      kcompliance scan /etc/kubernetes --fail-on high --format json -o scan.json
+
+    Exit codes: 0 good, 1 fails from --fail-on on, 3 something could not be read or needs a human,
+    2 usage, 4 nothing could be evaluated.
+    """
+    run_scan(
+        ScanOptions(
+            targets=tuple(targets),
+            platform=platform,
+            as_of=as_of,
+            controls=tuple(controls or ()),
+            frameworks=tuple(frameworks or ()),
+            parameters=tuple(parameters or ()),
+            severity=severity,
+            fail_on=fail_on,
+            allow_manual=allow_manual,
+            format=format_,
+            output=output,
+            save_bundle=save_bundle,
+            progress=progress_style,
+            verbose=verbose,
+        ),
+        ctx.obj,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """What the user asked of `scan`."""
+
+    targets: tuple[str, ...]
+    platform: Platform | None = None
+    as_of: str | None = None
+    controls: tuple[str, ...] = ()
+    frameworks: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    severity: Severity = Severity.LOW
+    fail_on: Severity = Severity.LOW
+    allow_manual: bool = False
+    format: Format = Format.TABLE
+    output: Path | None = None
+    save_bundle: Path | None = None
+    progress: ProgressStyle = ProgressStyle.AUTO
+    verbose: bool = False
+
+
+def run_scan(options: ScanOptions, config: "Config") -> None:
+    """Choose, collect, evaluate, report; ends with `typer.Exit`."""
+    from kcompliance.cli.choices import choose_controls, choose_frameworks, choose_parameters
+    from kcompliance.collect.bundle import write_bundle
+    from kcompliance.collect.targets import collect
+    from kcompliance.report import render_json, render_table
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    frameworks = choose_frameworks(options.frameworks)
+    controls = choose_controls(options.controls, frameworks)
+    choose_parameters(options.parameters, config.parameters, {})
+    with progress(options.progress) as tell:
+        collection = collect(options.targets, config.targets, options.platform, now, tell)
+    collection = replace(
+        collection,
+        as_of=collection.as_of if options.as_of is None else _moment(options.as_of, now),
+        parameters=choose_parameters(options.parameters, config.parameters, collection.parameters),
+    )
+    if options.save_bundle is not None:
+        write_bundle(collection, options.save_bundle)
+    _refuse_nothing(collection)
+    outcome = _outcome(collection, controls, frameworks, options)
+    if options.format is Format.JSON:
+        put(render_json(outcome), options.output)
+    else:
+        put_table(render_table(outcome, verbose=options.verbose), options.output)
+    raise typer.Exit(outcome.exit_code)
+
+
+def _outcome(
+    collection: "Collection",
+    controls: "tuple[Control, ...]",
+    frameworks: "tuple[ChosenFramework, ...]",
+    options: ScanOptions,
+) -> "Outcome":
+    from kcompliance.cli.choices import asked_by
+    from kcompliance.controls import published_policies
+    from kcompliance.model.assemble import assemble
+    from kcompliance.report import Outcome, Target
+    from kcompliance.scan import evaluate, exit_code
+
+    published = published_policies()
+    targets = tuple(
+        Target(
+            cluster=assemble(found.name, found.captures, found.platform, published),
+            captures=found.captures,
+        )
+        for found in collection.targets
+    )
+    judged = tuple(
+        item
+        for item in evaluate([t.cluster for t in targets], controls, collection.parameters)
+        if not frameworks or asked_by(frameworks, item.aspect)
+    )
+    return Outcome(
+        as_of=collection.as_of,
+        targets=targets,
+        controls=controls,
+        judged=judged,
+        parameters=collection.parameters,
+        frameworks=frameworks,
+        shown_from=options.severity,
+        exit_code=exit_code(judged, options.fail_on, allow_manual=options.allow_manual),
+    )
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    if text == "now":
+        return now
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f'--as-of "{text}" is no moment', "for example 2026-01-31T12:00:00Z, or now"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _refuse_nothing(collection: "Collection") -> None:
+    """Where not one thing was read there is nothing to judge, and no report that looks like one."""
+    from kcompliance.model.reading import Kind, Raw, Unreadable
+
+    captures = [capture for target in collection.targets for capture in target.captures]
+    if any(isinstance(c, Raw) and c.origin.kind is not Kind.ENDPOINT for c in captures):
+        return
+    reasons = [c for c in captures if isinstance(c, Unreadable)]
+    if reasons:
+        first = reasons[0]
+        raise NothingToScan(
+            f"nothing could be read: {first.origin.resource}: {first.reason}",
+            f"it needs: {first.permission}" if first.permission else _WHAT_IS_KNOWN,
+        )
+    names = ", ".join(target.name for target in collection.targets)
+    raise NothingToScan(f"nothing that kcompliance knows is in {names}", _WHAT_IS_KNOWN)
+
+
+_WHAT_IS_KNOWN = (
+    "a scan needs a kube-apiserver manifest, command line or configuration (kubeadm, k3s, RKE2), "
+    "an audit policy, a saved bundle, or a reachable kube:CONTEXT"
+)

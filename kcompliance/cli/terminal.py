@@ -1,0 +1,143 @@
+"""The only code that prints.
+
+The rules: what was asked for goes to standard output, everything else to standard error. With
+`--format json` standard output is exactly one document, on failure too. Colours and movement only
+where a terminal is, and never under NO_COLOR. Errors are lower case, name the object, end without
+a full stop and are followed by a hint where there is something to do.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kcompliance.collect.interface import Progress
+from kcompliance.errors import ExitCode, KcomplianceError, OutputError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+__all__ = [
+    "Format",
+    "ProgressStyle",
+    "note",
+    "progress",
+    "put",
+    "put_table",
+    "report_error",
+    "wants_json",
+]
+
+PIPE_WIDTH = 120
+ERROR_SCHEMA = "kcompliance/error/v1"
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class ProgressStyle(StrEnum):
+    """How progress is told on standard error."""
+
+    AUTO = "auto"
+    JSON = "json"
+    NONE = "none"
+
+
+def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether the caller reads JSON; also where the call itself could not be understood."""
+    chosen = environment.get("KCOMPLIANCE_FORMAT", "")
+    for index, argument in enumerate(arguments):
+        if argument == "--format" and index + 1 < len(arguments):
+            chosen = arguments[index + 1]
+        elif argument.startswith("--format="):
+            chosen = argument.partition("=")[2]
+    return chosen == Format.JSON.value
+
+
+# --- results -------------------------------------------------------------------------------------
+
+
+def put(text: str, output: Path | None = None) -> None:
+    """Write a result, to a file whole or not at all.
+
+    Raises OutputError where the file cannot be written.
+    """
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(output)
+    except OSError as error:
+        raise OutputError(f'cannot write "{output}": {error.strerror}') from error
+
+
+def put_table(table: "RenderableType", output: Path | None = None) -> None:
+    """Write a result for people; plain text where it does not go to a terminal."""
+    if output is None and sys.stdout.isatty():
+        _console().print(table)
+        return
+    console = _console(plain=True)
+    with console.capture() as captured:
+        console.print(table)
+    put("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()), output)
+
+
+def _console(*, stderr: bool = False, plain: bool = False) -> "Console":
+    """A pipe is wider than most terminals, and has no colours unless FORCE_COLOR asks for them."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    no_color = True if plain and "FORCE_COLOR" not in os.environ else None
+    return Console(stderr=stderr, width=width, no_color=no_color, highlight=False)
+
+
+# --- everything else -----------------------------------------------------------------------------
+
+
+def note(text: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"{text}\n")
+
+
+def report_error(error: KcomplianceError, exit_code: ExitCode, *, as_json: bool) -> None:
+    """Tell an expected failure."""
+    if as_json:
+        document: dict[str, Any] = {
+            "schema": ERROR_SCHEMA,
+            "error": {"code": error.code, "message": error.message, "hint": error.hint},
+            "exit_code": int(exit_code),
+        }
+        put(json.dumps(document, ensure_ascii=False) + "\n")
+    console = _console(stderr=True)
+    console.print("error:", style="bold red", end=" ")
+    console.print(error.message, markup=False, soft_wrap=True)
+    if error.hint:
+        console.print("hint: ", style="cyan", end=" ")
+        console.print(error.hint, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(style: ProgressStyle) -> Iterator[Progress]:
+    """Tells what is being looked at: a spinner on a terminal, lines of JSON, or nothing."""
+    if style is ProgressStyle.JSON:
+        yield lambda what: note(json.dumps({"progress": what}))
+    elif style is ProgressStyle.AUTO and sys.stderr.isatty():
+        with _console(stderr=True).status("reading") as status:
+            yield lambda what: status.update(f"reading {what}")
+    else:
+        yield lambda what: None

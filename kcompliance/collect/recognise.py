@@ -1,0 +1,179 @@
+"""Tells from a file's content what it is, and leaves out what no control asks about."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from kcompliance.model.apiserver import api_servers_in, parse_command_line, parse_flagz
+from kcompliance.model.assemble import looks_like_policy, policies_in
+from kcompliance.model.documents import Malformed, read_documents, split_documents
+from kcompliance.model.go_tree import is_json
+from kcompliance.model.reading import Kind
+
+__all__ = ["Recognised", "recognise", "redact_environment"]
+
+_WORTH_PARSING = re.compile(
+    rb"kube-apiserver|audit\.k8s\.io|apiServer|kubeAPIServer|gitVersion|Flagz"
+    rb"|Microsoft\.ContainerService|:eks:|level[\"']?\s*:\s*[\"']?(None|Metadata|Request)",
+    re.IGNORECASE,
+)
+_LONGEST_COMMAND_LINE = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognised:
+    """What is kept of a file; `redactions` point at what was taken out."""
+
+    kind: Kind
+    content: bytes
+    redactions: tuple[str, ...] = ()
+
+
+def recognise(data: bytes) -> Recognised | None:
+    """What these bytes are, or None where no control asks about such a thing.
+
+    Raises `Malformed` or `Unsure` where they mention something of ours but cannot be read.
+    """
+    if not _WORTH_PARSING.search(data):
+        return None
+    if b"apiserver_audit_" in data and not is_json(data) and b"# TYPE" in data:
+        lines = [line for line in data.splitlines(keepends=True) if b"apiserver_audit_" in line]
+        return Recognised(kind=Kind.METRICS, content=b"".join(lines))
+    if _is_command_line(data):
+        return Recognised(kind=Kind.COMMAND_LINE, content=data)
+    try:
+        documents = read_documents(data)
+    except Malformed:
+        if looks_like_policy(data.decode("utf-8", "replace")):
+            return Recognised(kind=Kind.AUDIT_POLICY, content=data)
+        raise
+    if not documents:
+        return None
+    kind = _kind_of(documents[0], data)
+    return Recognised(kind=kind, content=data) if kind else _objects(documents, data)
+
+
+def _is_command_line(data: bytes) -> bool:
+    if len(data) > _LONGEST_COMMAND_LINE or b"kube-apiserver" not in data or is_json(data):
+        return False
+    looks = b"\0" in data or re.search(rb"kube-apiserver[ \t]+-", data)
+    return bool(looks) and parse_command_line(data.decode("utf-8", "replace")) is not None
+
+
+def _kind_of(document: Any, data: bytes) -> Kind | None:
+    """The kind of a file that is one thing as a whole."""
+    if not isinstance(document, dict):
+        return None
+    if _is_policy(document):
+        return Kind.AUDIT_POLICY
+    version = document.get("serverVersion", document)
+    if isinstance(version, dict) and isinstance(version.get("gitVersion"), str):
+        return Kind.VERSION
+    if document.get("kind") == "Flagz" and parse_flagz(data) is not None:
+        return Kind.FLAGZ
+    if "/providers/microsoft.containerservice/managedclusters/" in str(document.get("id")).lower():
+        return Kind.AKS_CLUSTER
+    cluster = document.get("cluster", document)
+    if isinstance(cluster, dict) and ":eks:" in str(cluster.get("arn")):
+        return Kind.EKS_CLUSTER
+    return None
+
+
+def _is_policy(document: Mapping[str, Any]) -> bool:
+    """Also one that the server would refuse, for a lacking apiVersion or kind."""
+    ours = str(document.get("apiVersion", "")).startswith("audit.k8s.io/")
+    if ours:
+        return document.get("kind") in ("Policy", None)
+    rules = document.get("rules")
+    return isinstance(rules, list) and any(isinstance(r, dict) and "level" in r for r in rules)
+
+
+# --- objects: keep what is asked about -----------------------------------------------------------
+
+
+def _objects(documents: list[Any], data: bytes) -> Recognised | None:
+    if is_json(data):
+        kept, redactions = _reduced(documents[0], "")
+        if kept is None:
+            return None
+        redactions += redact_environment(kept, "")
+        content = data if not redactions else json.dumps(kept, ensure_ascii=False).encode()
+        return Recognised(kind=Kind.OBJECTS, content=content, redactions=tuple(redactions))
+    chunks, redactions = [], []
+    for index, chunk in enumerate(split_documents(data)):
+        for document in read_documents(chunk) or [None]:
+            kept, dropped = _reduced(document, f"/{index}")
+            if kept is None:
+                redactions += [f"/{index}"] if document is not None else []
+                continue
+            dropped += redact_environment(kept, f"/{index}")
+            redactions += dropped
+            chunks.append(_dumped(kept) if dropped else chunk)
+    if not chunks:
+        return None
+    content = b"".join(chunks) if redactions else data
+    return Recognised(kind=Kind.OBJECTS, content=content, redactions=tuple(redactions))
+
+
+def _dumped(document: Any) -> bytes:
+    return b"---\n" + yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
+
+
+def _reduced(document: Any, pointer: str) -> tuple[Any, list[str]]:
+    """The document without list items that nobody asks about, such as Secrets; None for nothing."""
+    items = document.get("items") if isinstance(document, dict) else None
+    if isinstance(items, list):
+        kept = [item for item in items if _relevant(item, str(document.get("kind")))]
+        if not kept:
+            return None, []
+        dropped = [
+            f"{pointer}/items/{index}"
+            for index, item in enumerate(items)
+            if not any(item is other for other in kept)
+        ]
+        return {**document, "items": kept}, dropped
+    return (document, []) if _relevant(document, "") else (None, [])
+
+
+def _relevant(document: Any, list_kind: str) -> bool:
+    if isinstance(document, dict) and "kind" not in document and list_kind.endswith("List"):
+        document = {**document, "kind": list_kind.removesuffix("List")}
+    found = api_servers_in(document)
+    return bool(found.servers or found.problems) or any(policies_in(document))
+
+
+REDACTED = "REDACTED"
+_COPIES = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def redact_environment(value: Any, pointer: str) -> list[str]:
+    """Overwrite, in place, what may hold secrets in pod specs; say where that was."""
+    done: list[str] = []
+    pending = [(pointer, value)]
+    while pending:
+        where, item = pending.pop()
+        if isinstance(item, dict):
+            if isinstance(item.get(_COPIES), str):
+                item[_COPIES] = REDACTED
+                done.append(f"{where}/{_COPIES.replace('/', '~1')}")
+            for key, child in item.items():
+                if key == "env" and isinstance(child, list):
+                    done += _redact_values(child, f"{where}/env")
+                else:
+                    pending.append((f"{where}/{key.replace('~', '~0').replace('/', '~1')}", child))
+        elif isinstance(item, list):
+            pending += [(f"{where}/{index}", child) for index, child in enumerate(item)]
+    return sorted(done)
+
+
+def _redact_values(variables: list[Any], pointer: str) -> list[str]:
+    done = []
+    for index, variable in enumerate(variables):
+        if isinstance(variable, dict) and variable.get("value") not in (None, "", REDACTED):
+            variable["value"] = REDACTED
+            done.append(f"{pointer}/{index}/value")
+    return done

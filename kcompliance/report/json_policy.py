@@ -1,0 +1,121 @@
+"""`policy explain` and `policy lint` as JSON, with types of their own."""
+
+import json
+from collections.abc import Iterable
+
+import msgspec
+
+from kcompliance.model.audit_policy import Decision, Lint, Stage
+from kcompliance.model.digest import Sha256
+
+__all__ = [
+    "EXPLAIN_SCHEMA",
+    "LINT_SCHEMA",
+    "Explain",
+    "LintReport",
+    "render_explain",
+    "render_lint",
+]
+
+EXPLAIN_SCHEMA = "kcompliance/policy-explain/v1"
+LINT_SCHEMA = "kcompliance/policy-lint/v1"
+
+
+class PolicyV1(msgspec.Struct, kw_only=True):
+    """The policy file: its digest, and what the server would drop with a line in its log."""
+
+    sha256: str
+    warnings: list[str]
+
+
+class RequestV1(msgspec.Struct, kw_only=True):
+    """How one request is recorded; `rule` counts from 0, `line` from 1, null where none matched."""
+
+    level: str
+    stages: list[str]
+    omit_stages: list[str]
+    omit_managed_fields: bool
+    rule: int | None
+    line: int | None
+
+
+class Explain(msgspec.Struct, kw_only=True):
+    """The whole document; requests in the order of the input."""
+
+    schema: str
+    policy: PolicyV1
+    requests: list[RequestV1]
+
+
+class RemarkV1(msgspec.Struct, kw_only=True):
+    """One remark of the linter; an informational one fails nothing."""
+
+    code: str
+    message: str
+    informational: bool
+    rule: int | None
+    line: int | None
+
+
+class LintReport(msgspec.Struct, kw_only=True):
+    """The whole document; `refused` are the reasons of a server that would not start."""
+
+    schema: str
+    policy: PolicyV1
+    refused: list[str]
+    remarks: list[RemarkV1]
+    exit_code: int
+
+
+def render_explain(digest: Sha256, warnings: Iterable[str], decisions: Iterable[Decision]) -> str:
+    """One JSON document, ending with a line feed."""
+    return _render(
+        Explain(
+            schema=EXPLAIN_SCHEMA,
+            policy=PolicyV1(sha256=digest, warnings=list(warnings)),
+            requests=[_request(decision) for decision in decisions],
+        )
+    )
+
+
+def _request(decision: Decision) -> RequestV1:
+    return RequestV1(
+        level=decision.level.value,
+        stages=[stage.value for stage in decision.stages],
+        omit_stages=[stage.value for stage in Stage if stage in decision.omit_stages],
+        omit_managed_fields=decision.omit_managed_fields,
+        rule=decision.rule,
+        line=decision.line,
+    )
+
+
+def render_lint(
+    digest: Sha256,
+    warnings: Iterable[str],
+    refused: Iterable[str],
+    remarks: Iterable[Lint],
+    exit_code: int,
+) -> str:
+    """One JSON document, ending with a line feed."""
+    return _render(
+        LintReport(
+            schema=LINT_SCHEMA,
+            policy=PolicyV1(sha256=digest, warnings=list(warnings)),
+            refused=list(refused),
+            remarks=[
+                RemarkV1(
+                    code=lint.code,
+                    message=lint.message,
+                    informational=lint.informational,
+                    rule=lint.rule,
+                    line=lint.line,
+                )
+                for lint in remarks
+            ],
+            exit_code=exit_code,
+        )
+    )
+
+
+def _render(document: msgspec.Struct) -> str:
+    return json.dumps(msgspec.to_builtins(document), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,263 @@
+"""The scan as JSON, `kcompliance/scan/v1`: its own types, so that ours may change."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from kcompliance import __version__
+from kcompliance.model.finding import Evidence, Status
+from kcompliance.model.reading import Absent, Capture, Raw, Unreadable
+from kcompliance.model.verdict import Judged, control_status, item_verdicts
+from kcompliance.report.interface import Outcome, Target
+
+__all__ = ["SCHEMA", "Scan", "render_json"]
+
+SCHEMA = "kcompliance/scan/v1"
+
+
+class Tool(msgspec.Struct, kw_only=True):
+    """What made the report."""
+
+    name: str
+    version: str
+
+
+class ReadingV1(msgspec.Struct, kw_only=True):
+    """One thing that was asked for; `sha256` only where it was seen."""
+
+    kind: str
+    resource: str
+    collector: str
+    collected_at: str
+    status: str
+    sha256: str | None
+    reason: str | None
+    permission: str | None
+
+
+class TargetV1(msgspec.Struct, kw_only=True):
+    """What was scanned."""
+
+    name: str
+    platform: str | None
+    platform_because: str
+    kubernetes_version: str | None
+    readings: list[ReadingV1]
+
+
+class ControlV1(msgspec.Struct, kw_only=True):
+    """A control's own verdict over all targets."""
+
+    id: str
+    title: str
+    severity: str
+    status: str
+
+
+class EvidenceV1(msgspec.Struct, kw_only=True):
+    """What a finding quotes."""
+
+    resource: str
+    location: str
+    quote: str
+    sha256: str
+    collector: str
+    collected_at: str
+
+
+class SatisfiesV1(msgspec.Struct, kw_only=True):
+    """A framework's item that the aspect answers."""
+
+    framework: str
+    versions: list[str]
+    id: str
+
+
+class FindingV1(msgspec.Struct, kw_only=True):
+    """One verdict: control, aspect and resource are its identity within a target."""
+
+    control: str
+    aspect: str
+    title: str
+    severity: str
+    only_for: list[str]
+    target: str
+    resource: str
+    status: str
+    because: str
+    confidence: str | None
+    evidence: list[EvidenceV1]
+    question: str | None
+    permission: str | None
+    notes: list[str]
+    parameters: dict[str, Any]
+    remediation: str
+    satisfies: list[SatisfiesV1]
+
+
+class ItemV1(msgspec.Struct, kw_only=True):
+    """A framework's item: the worst of the aspects mapped to it."""
+
+    id: str
+    title: str
+    status: str
+    aspects: list[str]
+
+
+class FrameworkV1(msgspec.Struct, kw_only=True):
+    """A framework that was asked for; `version` null means all of its versions."""
+
+    id: str
+    title: str
+    version: str | None
+    items: list[ItemV1]
+
+
+class SummaryV1(msgspec.Struct, kw_only=True):
+    """Counts of findings by status; `complete` is false where something could not be seen."""
+
+    complete: bool
+    findings: dict[str, int]
+    hidden: int
+
+
+class Scan(msgspec.Struct, kw_only=True):
+    """The whole document."""
+
+    schema: str
+    tool: Tool
+    as_of: str
+    targets: list[TargetV1]
+    parameters: dict[str, dict[str, Any]]
+    summary: SummaryV1
+    controls: list[ControlV1]
+    frameworks: list[FrameworkV1]
+    findings: list[FindingV1]
+    exit_code: int
+
+
+def render_json(outcome: Outcome) -> str:
+    """One JSON document, ending with a line feed."""
+    document = msgspec.to_builtins(_scan(outcome))
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _scan(outcome: Outcome) -> Scan:
+    return Scan(
+        schema=SCHEMA,
+        tool=Tool(name="kcompliance", version=__version__),
+        as_of=utc(outcome.as_of),
+        targets=[_target(target) for target in outcome.targets],
+        parameters={control: dict(given) for control, given in outcome.parameters.items()},
+        summary=SummaryV1(
+            complete=not outcome.count(Status.ERROR) and not outcome.count(Status.MANUAL),
+            findings={status.value: outcome.count(status) for status in Status},
+            hidden=len(outcome.judged) - len(outcome.shown),
+        ),
+        controls=[
+            ControlV1(
+                id=control.id,
+                title=control.title,
+                severity=control.severity.value,
+                status=control_status(control, outcome.judged).value,
+            )
+            for control in outcome.controls
+        ],
+        frameworks=_frameworks(outcome),
+        findings=[_finding(item) for item in outcome.shown],
+        exit_code=int(outcome.exit_code),
+    )
+
+
+def utc(moment: datetime) -> str:
+    """RFC 3339 in UTC, with a Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _target(target: Target) -> TargetV1:
+    cluster = target.cluster
+    return TargetV1(
+        name=cluster.name,
+        platform=cluster.platform.value if cluster.platform else None,
+        platform_because=cluster.platform_because,
+        kubernetes_version=str(cluster.version) if cluster.version else None,
+        readings=[_reading(capture) for capture in target.captures],
+    )
+
+
+def _reading(capture: Capture) -> ReadingV1:
+    status = "seen"
+    if isinstance(capture, Unreadable):
+        status = "unreadable"
+    elif isinstance(capture, Absent):
+        status = "absent"
+    return ReadingV1(
+        kind=capture.origin.kind.value,
+        resource=capture.origin.resource,
+        collector=capture.origin.collector,
+        collected_at=utc(capture.origin.collected_at),
+        status=status,
+        sha256=capture.sha256 if isinstance(capture, Raw) else None,
+        reason=None if isinstance(capture, Raw) else capture.reason,
+        permission=capture.permission if isinstance(capture, Unreadable) else None,
+    )
+
+
+def _finding(item: Judged) -> FindingV1:
+    finding = item.finding
+    return FindingV1(
+        control=item.control.id,
+        aspect=item.aspect.id,
+        title=item.control.title,
+        severity=item.aspect.severity.value,
+        only_for=list(item.aspect.only_for),
+        target=item.target,
+        resource=finding.resource,
+        status=finding.status.value,
+        because=finding.because,
+        confidence=finding.confidence.value if finding.confidence else None,
+        evidence=[_evidence(evidence) for evidence in finding.evidence],
+        question=finding.question,
+        permission=finding.permission,
+        notes=list(finding.notes),
+        parameters=dict(item.parameters),
+        remediation=item.control.remediation,
+        satisfies=[
+            SatisfiesV1(framework=s.framework, versions=list(s.versions), id=s.id)
+            for s in item.aspect.satisfies
+        ],
+    )
+
+
+def _evidence(evidence: Evidence) -> EvidenceV1:
+    origin = evidence.raw.origin
+    return EvidenceV1(
+        resource=origin.resource,
+        location=evidence.location,
+        quote=evidence.quote,
+        sha256=evidence.raw.sha256,
+        collector=origin.collector,
+        collected_at=utc(origin.collected_at),
+    )
+
+
+def _frameworks(outcome: Outcome) -> list[FrameworkV1]:
+    return [
+        FrameworkV1(
+            id=chosen.framework.id,
+            title=chosen.framework.title,
+            version=chosen.version,
+            items=[
+                ItemV1(
+                    id=verdict.item.id,
+                    title=verdict.item.title,
+                    status=verdict.status.value,
+                    aspects=list(verdict.aspects),
+                )
+                for verdict in item_verdicts(chosen.framework, chosen.version, outcome.judged)
+            ],
+        )
+        for chosen in outcome.frameworks
+    ]

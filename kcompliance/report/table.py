@@ -1,0 +1,154 @@
+"""The scan for people: one block a finding, and a summary that cannot be taken for better."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from kcompliance.model.finding import Evidence, Status
+from kcompliance.model.verdict import Judged, item_verdicts
+from kcompliance.report.interface import ChosenFramework, Outcome
+
+__all__ = ["STYLES", "render_table"]
+
+STYLES = {
+    Status.PASS: "green",
+    Status.FAIL: "bold red",
+    Status.MANUAL: "yellow",
+    Status.NOT_APPLICABLE: "dim",
+    Status.ERROR: "bold magenta",
+}
+_ORDER = (Status.ERROR, Status.FAIL, Status.MANUAL, Status.NOT_APPLICABLE, Status.PASS)
+_NEEDS_SOMEBODY = (Status.ERROR, Status.FAIL, Status.MANUAL)
+_WORDS = {
+    Status.PASS: "pass",
+    Status.FAIL: "fail",
+    Status.MANUAL: "manual",
+    Status.ERROR: "error",
+    Status.NOT_APPLICABLE: "not applicable",
+}
+
+
+def render_table(outcome: Outcome, *, verbose: bool) -> RenderableType:
+    """What could not be seen, what is wrong and what is open first, then what is good.
+
+    `verbose` shows passes and what does not apply with their evidence too.
+    """
+    parts: list[RenderableType] = []
+    lines: list[RenderableType] = []
+    for group in _grouped(outcome.shown):
+        if verbose or group[0].finding.status in _NEEDS_SOMEBODY:
+            parts += [_block(group), Text()]
+        else:
+            lines.append(_line(group))
+    if lines:
+        parts += [*lines, Text()]
+    for chosen in outcome.frameworks:
+        parts += [_framework(chosen, outcome), Text()]
+    return Group(*parts, *_summary(outcome))
+
+
+def _grouped(shown: Iterable[Judged]) -> list[list[Judged]]:
+    """Aspects of one control of which the very same is to be said stand together."""
+    groups: dict[tuple[object, ...], list[Judged]] = {}
+    for item in sorted(shown, key=lambda item: _ORDER.index(item.finding.status)):
+        finding = item.finding
+        key = (item.target, item.control.id, finding.status, finding.resource, finding.because)
+        groups.setdefault(key, []).append(item)
+    return list(groups.values())
+
+
+def _block(group: list[Judged]) -> RenderableType:
+    item = group[0]
+    finding = item.finding
+    rows = Table.grid(padding=(0, 1, 0, 0))
+    rows.add_column(no_wrap=True, style="cyan")
+    rows.add_column(overflow="fold")
+    rows.add_row("   = because:", Text(finding.because))
+    if finding.question:
+        rows.add_row("   = question:", Text(finding.question, "yellow"))
+    if finding.permission:
+        rows.add_row("   = grant:", Text(finding.permission))
+    for evidence in finding.evidence[:5]:
+        rows.add_row("   = evidence:", _evidence(evidence))
+    for note in finding.notes[:5]:
+        rows.add_row("   = note:", Text(note))
+    if finding.status in (Status.FAIL, Status.MANUAL):
+        rows.add_row("   = remedy:", Text(f"kcompliance controls show {item.control.id}"))
+    head = Text(f"{finding.status.value}[{item.control.id}]", STYLES[finding.status])
+    head.append(f" {item.control.title}", "bold default")
+    return Group(head, _place(group), rows)
+
+
+def _place(group: list[Judged]) -> Text:
+    item = group[0]
+    text = Text("  --> ", "cyan")
+    text.append(item.finding.resource, "default")
+    details = [max(each.aspect.severity for each in group).value]
+    if len(item.control.aspects) > 1:
+        details += [each.aspect.title for each in group]
+    if item.aspect.only_for:
+        details.append(f"asked by {', '.join(item.aspect.only_for)} only")
+    return text.append(f"  ({'; '.join(details)})", "dim")
+
+
+def _evidence(evidence: Evidence) -> Text:
+    text = Text(f"{evidence.raw.origin.resource}  {evidence.location}")
+    if evidence.quote:
+        text.append(f": {evidence.quote}")
+    return text.append(f"  sha256 {evidence.raw.sha256[:12]}…", "dim")
+
+
+def _line(group: list[Judged]) -> Text:
+    finding = group[0].finding
+    text = Text(f"{finding.status.value}[{group[0].control.id}]", STYLES[finding.status])
+    return text.append(f" {finding.resource}: {finding.because}", "default")
+
+
+def _framework(chosen: ChosenFramework, outcome: Outcome) -> RenderableType:
+    version = f" {chosen.version}" if chosen.version else ""
+    table = Table(
+        title=f"{chosen.framework.title}{version}", title_justify="left", box=None, padding=(0, 1)
+    )
+    for column in ("item", "verdict", "title"):
+        table.add_column(column, overflow="fold")
+    for verdict in item_verdicts(chosen.framework, chosen.version, outcome.judged):
+        status = Text(verdict.status.value, STYLES[verdict.status])
+        table.add_row(verdict.item.id, status, verdict.item.title)
+    return table
+
+
+# --- the summary ---------------------------------------------------------------------------------
+
+
+def _summary(outcome: Outcome) -> Iterator[Text]:
+    """What could not be seen stands before what was."""
+    errors, manuals = outcome.count(Status.ERROR), outcome.count(Status.MANUAL)
+    if errors:
+        things = "1 thing" if errors == 1 else f"{errors} things"
+        text = Text("INCOMPLETE: ", STYLES[Status.ERROR])
+        yield text.append(f"{things} could not be seen, and no verdict covers that", "bold default")
+    if manuals:
+        questions = "1 question needs" if manuals == 1 else f"{manuals} questions need"
+        yield Text(f"UNANSWERED: {questions} a human", STYLES[Status.MANUAL])
+    if not outcome.judged:
+        yield Text("NOTHING CHECKED: no control was chosen", STYLES[Status.ERROR])
+    hidden = len(outcome.judged) - len(outcome.shown)
+    if hidden:
+        words = f"{hidden} findings below {outcome.shown_from.value} are not shown, but counted"
+        yield Text(words, "dim")
+    for control, given in outcome.parameters.items():
+        for name, value in given.items():
+            yield Text(f"not the default: {control}.{name} = {value}", "yellow")
+    yield _counts(outcome)
+
+
+def _counts(outcome: Outcome) -> Text:
+    controls = len(outcome.controls)
+    text = Text(f"{controls} control{'s' * (controls != 1)}, {len(outcome.judged)} findings: ")
+    counts = [(status, outcome.count(status)) for status in _ORDER]
+    for index, (status, count) in enumerate(counts):
+        text.append(", " if index else "")
+        text.append(f"{count} {_WORDS[status]}", STYLES[status] if count else "dim")
+    return text

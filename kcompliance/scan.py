@@ -1,0 +1,99 @@
+"""Runs every chosen check over every cluster: readings in, findings out."""
+
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from kcompliance.checks import ALL, Check
+from kcompliance.controls import parameter_value
+from kcompliance.errors import ExitCode
+from kcompliance.model.cluster import Cluster
+from kcompliance.model.control import Control
+from kcompliance.model.finding import Finding, Severity, Status, evidence_of
+from kcompliance.model.verdict import Judged
+
+__all__ = ["evaluate", "exit_code", "judge_control"]
+
+
+def evaluate(
+    clusters: Sequence[Cluster],
+    controls: Iterable[Control],
+    parameters: Mapping[str, Mapping[str, Any]],
+) -> Iterator[Judged]:
+    """All findings, by control, then target; `parameters` are by control id, as written."""
+    for control in controls:
+        given = parameters.get(control.id, {})
+        for cluster in clusters:
+            yield from judge_control(control, cluster, given)
+
+
+def judge_control(control: Control, cluster: Cluster, given: Mapping[str, Any]) -> Iterator[Judged]:
+    """The findings of one control on one cluster: at least one for each of its aspects."""
+    written = {name: given.get(name, p.default) for name, p in control.parameters.items()}
+    values = {name: parameter_value(p, written[name]) for name, p in control.parameters.items()}
+    findings, broken = _findings(control, cluster, values)
+    answered = {finding.aspect for finding in findings}
+    findings += [
+        Finding.error(cluster.name, "the check gave no answer", aspect=aspect.id)
+        for aspect in control.aspects
+        if aspect.id not in answered
+    ]
+    order = [aspect.id for aspect in control.aspects]
+    findings.sort(key=lambda finding: (order.index(finding.aspect), finding.resource))
+    for finding in findings:
+        yield Judged(
+            target=cluster.name,
+            control=control,
+            aspect=control.aspect(finding.aspect),
+            finding=finding,
+            parameters=written,
+            traceback=broken,
+        )
+
+
+def _findings(
+    control: Control, cluster: Cluster, values: dict[str, Any]
+) -> tuple[list[Finding], str | None]:
+    if cluster.platform is not None and cluster.platform not in control.platforms:
+        return _not_this_platform(control, cluster), None
+    check = _CHECKS.get(control.id)
+    if check is None:
+        return _everywhere(control, cluster, "not collected yet"), None
+    try:
+        return list(check(cluster, values)), None
+    except Exception as error:  # noqa: BLE001 - a broken check is an error, never a missing finding
+        because = f"the check itself broke: {type(error).__name__}: {error}"
+        return _everywhere(control, cluster, because), traceback.format_exc()
+
+
+_CHECKS: Mapping[str, Check[Any]] = {check.control: check for check in ALL}
+
+
+def _everywhere(control: Control, cluster: Cluster, because: str) -> list[Finding]:
+    return [Finding.error(cluster.name, because, aspect=aspect.id) for aspect in control.aspects]
+
+
+def _not_this_platform(control: Control, cluster: Cluster) -> list[Finding]:
+    asked = ", ".join(platform.value for platform in control.platforms)
+    because = f"it is about {asked}: {cluster.platform_because}"
+    evidence = tuple(e for raw in cluster.platform_raw for e in evidence_of(raw, "whole file"))
+    return [
+        Finding.not_applicable(cluster.name, because, evidence, aspect=aspect.id)
+        for aspect in control.aspects
+    ]
+
+
+# --- what it comes to -----------------------------------------------------------------------
+
+
+def exit_code(judged: Iterable[Judged], fail_on: Severity, *, allow_manual: bool) -> ExitCode:
+    """1 for a fail at or above the threshold, else 3 for what could not be seen, else 0."""
+    code = ExitCode.GOOD
+    for item in judged:
+        status = item.finding.status
+        if status is Status.FAIL and item.aspect.severity >= fail_on:
+            return ExitCode.FINDINGS
+        unanswered = status is Status.MANUAL and not allow_manual
+        if status is Status.ERROR or unanswered:
+            code = ExitCode.INCOMPLETE
+    return code
