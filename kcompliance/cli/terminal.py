@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kcompliance.collect.interface import Progress
 from kcompliance.errors import ExitCode, KcomplianceError, OutputError
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 PIPE_WIDTH = 120
-ERROR_SCHEMA = "kcompliance/error/v1"
 
 
 class Format(StrEnum):
@@ -117,12 +116,9 @@ def note(text: str) -> None:
 def report_error(error: KcomplianceError, exit_code: ExitCode, *, as_json: bool) -> None:
     """Tell an expected failure."""
     if as_json:
-        document: dict[str, Any] = {
-            "schema": ERROR_SCHEMA,
-            "error": {"code": error.code, "message": error.message, "hint": error.hint},
-            "exit_code": int(exit_code),
-        }
-        put(json.dumps(document, ensure_ascii=False) + "\n")
+        from kcompliance.report.json_error import render_error
+
+        put(render_error(error, exit_code))
     console = _console(stderr=True)
     console.print("error:", style="bold red", end=" ")
     console.print(error.message, markup=False, soft_wrap=True)

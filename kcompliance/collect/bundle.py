@@ -21,15 +21,17 @@ from kcompliance.model.control import Platform
 from kcompliance.model.digest import parse_sha256, sha256
 from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Unreadable
 
-__all__ = ["BUNDLE_FILE", "is_bundle", "read_bundle", "write_bundle"]
+__all__ = ["BUNDLE_FILE", "BUNDLE_SCHEMA", "Bundle", "is_bundle", "read_bundle", "write_bundle"]
 
 BUNDLE_FILE = "bundle.json"
-SCHEMA = "kcompliance/bundle/v1"
+BUNDLE_SCHEMA = "kcompliance/bundle/v1"
 MAX_INDEX_BYTES = 64 * 1024 * 1024
 MAX_RAW_BYTES = 128 * 1024 * 1024
 
 
-class _Reading(msgspec.Struct, kw_only=True):
+class ReadingV1(msgspec.Struct, kw_only=True):
+    """One capture; `sha256` names its bytes below raw/ where it was seen."""
+
     kind: str
     resource: str
     collector: str
@@ -41,19 +43,23 @@ class _Reading(msgspec.Struct, kw_only=True):
     redactions: list[str]
 
 
-class _Target(msgspec.Struct, kw_only=True):
+class TargetV1(msgspec.Struct, kw_only=True):
+    """One target, and the platform where the user named it."""
+
     name: str
     platform: Platform | None
-    readings: list[_Reading]
+    readings: list[ReadingV1]
 
 
-class _Bundle(msgspec.Struct, kw_only=True):
+class Bundle(msgspec.Struct, kw_only=True):
+    """The whole index; `parameters` are by control id, as they were given."""
+
     schema: str
     tool: str
     version: str
     as_of: datetime
     parameters: dict[str, dict[str, Any]]
-    targets: list[_Target]
+    targets: list[TargetV1]
 
 
 def is_bundle(folder: Path) -> bool:
@@ -91,14 +97,14 @@ def _fill(collection: Collection, folder: Path) -> None:
         for capture in target.captures:
             if isinstance(capture, Raw):
                 (folder / "raw" / capture.sha256).write_bytes(capture.content)
-    index = _Bundle(
-        schema=SCHEMA,
+    index = Bundle(
+        schema=BUNDLE_SCHEMA,
         tool="kcompliance",
         version=__version__,
         as_of=collection.as_of,
         parameters={control: dict(given) for control, given in collection.parameters.items()},
         targets=[
-            _Target(
+            TargetV1(
                 name=target.name,
                 platform=target.platform,
                 readings=[_reading(capture) for capture in target.captures],
@@ -110,14 +116,14 @@ def _fill(collection: Collection, folder: Path) -> None:
     (folder / BUNDLE_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def _reading(capture: Capture) -> _Reading:
+def _reading(capture: Capture) -> ReadingV1:
     origin = capture.origin
     status: Literal["seen", "unreadable", "absent"] = "seen"
     if isinstance(capture, Unreadable):
         status = "unreadable"
     elif isinstance(capture, Absent):
         status = "absent"
-    return _Reading(
+    return ReadingV1(
         kind=origin.kind.value,
         resource=origin.resource,
         collector=origin.collector,
@@ -153,17 +159,17 @@ def read_bundle(folder: Path) -> Collection:
     )
 
 
-def _index(folder: Path) -> _Bundle:
+def _index(folder: Path) -> Bundle:
     file = folder / BUNDLE_FILE
     try:
         data = _bounded_read(file, MAX_INDEX_BYTES)
         schema: Mapping[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
-        if schema.get("schema") != SCHEMA:
+        if schema.get("schema") != BUNDLE_SCHEMA:
             raise BundleError(
-                f'"{file}" has the schema "{schema.get("schema")}", not "{SCHEMA}"',
+                f'"{file}" has the schema "{schema.get("schema")}", not "{BUNDLE_SCHEMA}"',
                 "it was saved by another version of kcompliance: scan it with that one",
             )
-        index = msgspec.json.decode(data, type=_Bundle)
+        index = msgspec.json.decode(data, type=Bundle)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f'"{file}" is damaged: {error}') from error
     if index.as_of.tzinfo is None:
@@ -171,7 +177,7 @@ def _index(folder: Path) -> _Bundle:
     return index
 
 
-def _capture(folder: Path, reading: _Reading) -> Capture:
+def _capture(folder: Path, reading: ReadingV1) -> Capture:
     try:
         kind = Kind(reading.kind)
     except ValueError:
@@ -196,7 +202,7 @@ def _capture(folder: Path, reading: _Reading) -> Capture:
             return Raw(origin=origin, content=content, redactions=tuple(reading.redactions))
 
 
-def _content(folder: Path, reading: _Reading) -> bytes:
+def _content(folder: Path, reading: ReadingV1) -> bytes:
     digest = parse_sha256(reading.sha256 or "")
     if digest is None:
         raise BundleError(f'"{folder / BUNDLE_FILE}" is damaged: no digest for {reading.resource}')

@@ -12,9 +12,9 @@ from kcompliance.model.reading import Absent, Capture, Raw, Unreadable
 from kcompliance.model.verdict import Judged, control_status, item_verdicts
 from kcompliance.report.interface import Outcome, Target
 
-__all__ = ["SCHEMA", "Scan", "render_json"]
+__all__ = ["SCAN_SCHEMA", "Scan", "render_json"]
 
-SCHEMA = "kcompliance/scan/v1"
+SCAN_SCHEMA = "kcompliance/scan/v1"
 
 
 class Tool(msgspec.Struct, kw_only=True):
@@ -146,7 +146,7 @@ def render_json(outcome: Outcome) -> str:
 
 def _scan(outcome: Outcome) -> Scan:
     return Scan(
-        schema=SCHEMA,
+        schema=SCAN_SCHEMA,
         tool=Tool(name="kcompliance", version=__version__),
         as_of=utc(outcome.as_of),
         targets=[_target(target) for target in outcome.targets],

@@ -1,0 +1,45 @@
+"""The JSON Schemas of everything that kcompliance writes as JSON, made from its own types."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from kcompliance.collect.bundle import BUNDLE_SCHEMA, Bundle
+from kcompliance.report.json_controls import CONTROLS_SCHEMA, Controls
+from kcompliance.report.json_error import ERROR_SCHEMA, ErrorReport
+from kcompliance.report.json_policy import EXPLAIN_SCHEMA, LINT_SCHEMA, Explain, LintReport
+from kcompliance.report.json_scan import SCAN_SCHEMA, Scan
+
+__all__ = ["DOCUMENTS", "file_name", "json_schema"]
+
+DOCUMENTS: Mapping[str, type[msgspec.Struct]] = {
+    SCAN_SCHEMA: Scan,
+    EXPLAIN_SCHEMA: Explain,
+    LINT_SCHEMA: LintReport,
+    CONTROLS_SCHEMA: Controls,
+    ERROR_SCHEMA: ErrorReport,
+    BUNDLE_SCHEMA: Bundle,
+}
+"""Every document by the name in its `schema` field."""
+
+
+def file_name(schema: str) -> str:
+    """`kcompliance/scan/v1` is published as `scan-v1.schema.json`."""
+    return f"{schema.removeprefix('kcompliance/').replace('/', '-')}.schema.json"
+
+
+def json_schema(schema: str) -> dict[str, Any]:
+    """JSON Schema 2020-12 of one document."""
+    (reference,), parts = msgspec.json.schema_components(
+        [DOCUMENTS[schema]], ref_template="#/$defs/{name}"
+    )
+    root = parts[reference["$ref"].rpartition("/")[2]]
+    root["properties"]["schema"] = {"const": schema}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": file_name(schema),
+        "title": schema,
+        **reference,
+        "$defs": parts,
+    }
