@@ -90,6 +90,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _call_was_wrong(error: typer.TyperException, *, as_json: bool) -> int:
+    if not error.format_message():  # no arguments at all: the help is printed already
+        return ExitCode.USAGE
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "kcompliance"
     message = error.format_message().rstrip(".")

@@ -61,7 +61,7 @@ def show(
 
 
 @app.command("test")
-def test_controls(
+def run_cases(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
 ) -> None:
     """Run the cases that ship with the controls: situations in words, and their verdicts.

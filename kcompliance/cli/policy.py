@@ -149,7 +149,7 @@ def lint(
         warnings = [warning.message for warning in accepted.warnings]
         put(render_lint(sha256(data), warnings, (), remarks, code))
     else:
-        put_table(_lint_table(policy, accepted, remarks))
+        put_table(_lint_table(policy, accepted, remarks), wrap=False)
     raise typer.Exit(code)
 
 

@@ -307,15 +307,16 @@ def _refuse_nothing(collection: "Collection") -> None:
     captures = [capture for target in collection.targets for capture in target.captures]
     if any(isinstance(c, Raw) and c.origin.kind is not Kind.ENDPOINT for c in captures):
         return
-    reasons = [c for c in captures if isinstance(c, Unreadable)]
-    if reasons:
-        first = reasons[0]
-        raise NothingToScan(
-            f"nothing could be read: {first.origin.resource}: {first.reason}",
-            f"it needs: {first.permission}" if first.permission else _WHAT_IS_KNOWN,
-        )
+    gaps = [capture for capture in captures if isinstance(capture, Unreadable)]
     names = ", ".join(target.name for target in collection.targets)
-    raise NothingToScan(f"nothing that kcompliance knows is in {names}", _WHAT_IS_KNOWN)
+    if not gaps:
+        raise NothingToScan(f"nothing that kcompliance knows is in {names}", _WHAT_IS_KNOWN)
+    more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
+    permission = next((gap.permission for gap in gaps if gap.permission), None)
+    raise NothingToScan(
+        f"nothing to judge: {gaps[0].origin.resource}: {gaps[0].reason}{more}",
+        f"it needs: {permission}" if permission else _WHAT_IS_KNOWN,
+    )
 
 
 _WHAT_IS_KNOWN = (

@@ -84,14 +84,16 @@ def put(text: str, output: Path | None = None) -> None:
         raise OutputError(f'cannot write "{output}": {error.strerror}') from error
 
 
-def put_table(table: "RenderableType", output: Path | None = None) -> None:
+def put_table(
+    table: "RenderableType", output: Path | None = None, *, wrap: bool = True
+) -> None:
     """Write a result for people; plain text where it does not go to a terminal."""
     if output is None and sys.stdout.isatty():
-        _console().print(table)
+        _console().print(table, soft_wrap=not wrap)
         return
     console = _console(plain=True)
     with console.capture() as captured:
-        console.print(table)
+        console.print(table, soft_wrap=not wrap)
     put("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()), output)
 
 

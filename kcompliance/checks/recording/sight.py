@@ -98,6 +98,9 @@ def policies_to_judge(cluster: Cluster, aspects: tuple[str, ...]) -> Iterator[Po
 def _no_text(replica: Replica, answer: AmbiguousPolicy | NoPolicyText, aspect: str) -> Finding:
     path = replica.settings.policy_file
     evidence = evidence_of(replica.raw, "--audit-policy-file", path or "not set")
+    doubt = flag_in_doubt(replica, "audit-policy-file")
+    if doubt:
+        return Finding.error(replica.name, doubt, evidence, aspect=aspect)
     if not path:
         return Finding.not_applicable(
             replica.name, "it runs without an audit policy: see KC-AUD-005", evidence, aspect=aspect

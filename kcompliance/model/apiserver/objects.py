@@ -42,7 +42,7 @@ def api_servers_in(document: object) -> ApiServersFound:
 
 
 _DEEPEST = 8
-_MOST_DOCUMENTS = 50_000
+_MOST_DOCUMENTS = 200_000
 _LONGEST_TEXT = 1 << 18
 """Ten times what the longest of them needs."""
 
@@ -62,10 +62,8 @@ class _Search:
         """`kind` is what the list around it says that it holds."""
         self._left -= 1
         if self._left < 0 or depth < 0:
-            if self._left in (-1, 0) or depth < 0:
-                self._problem("too many documents, or lists in lists: the rest was not read")
-            return
-        if isinstance(value, list):
+            self._problem("too many documents, or lists in lists: the rest was not read")
+        elif isinstance(value, list):
             self._each(value, None, depth)
         elif isinstance(value, Mapping):
             self._object(mapping(value), kind, depth)
@@ -116,7 +114,7 @@ class _Search:
         configuration = at(spec, "kubeadmConfigSpec", "clusterConfiguration")
         version = at(spec, "version")
         if version is not None:
-            configuration = {"kubernetesVersion": version, **mapping(configuration)}
+            configuration = {**mapping(configuration), "kubernetesVersion": version}
         self.servers.append(server_of_kubeadm(configuration, name=name, kind=kind))
 
     def _config_map(self, name: str, data: object) -> None:

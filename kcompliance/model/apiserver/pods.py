@@ -47,10 +47,13 @@ def servers_of_pod(name: str, kind: str, spec: object) -> list[ApiServer]:
 def looks_like_an_api_server(metadata: object, spec: object) -> bool:
     """Whether a pod is labelled or named as one, whatever its containers run."""
     labels = mapping(at(metadata, "labels"))
-    if "kube-apiserver" in (labels.get("component"), labels.get("app.kubernetes.io/name")):
+    if any(labels.get(label) == "kube-apiserver" for label in _LABELS):
         return True
     containers = map(mapping, sequence(at(spec, "containers")))
     return any(container.get("name") == "kube-apiserver" for container in containers)
+
+
+_LABELS = ("component", "k8s-app", "app.kubernetes.io/name")
 
 
 def _renamed(server: ApiServer, name: str) -> ApiServer:
@@ -75,7 +78,9 @@ def _arguments(container: Mapping[str, object]) -> Arguments | None:
 
 
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_.-][\w.-]*)\)")
-_LONGEST_VALUE = 1 << 16
+_MOST_REFERENCES = 64
+_LONGEST_VALUE = 1 << 12
+"""A variable made of variables made of variables grows without bound."""
 
 
 def _environment(value: object) -> dict[str, str]:
@@ -83,10 +88,11 @@ def _environment(value: object) -> dict[str, str]:
     environment: dict[str, str] = {}
     for variable in map(mapping, sequence(value)):
         name, given = text(variable.get("name")), variable.get("value")
-        if name and isinstance(given, str) and "valueFrom" not in variable:
+        if not name:
+            continue
+        environment.pop(name, None)
+        if isinstance(given, str) and len(given) <= _LONGEST_VALUE:
             environment[name] = _expanded(given, environment)
-        elif name:
-            environment.pop(name, None)
     return environment
 
 
@@ -96,10 +102,9 @@ def _expanded(word: str, environment: Mapping[str, str]) -> str:
     def replacement(found: re.Match[str]) -> str:
         return environment.get(found[1], found[0]) if found[1] else found[0]
 
-    if "$(" not in word:
+    if not 0 < word.count("$(") <= _MOST_REFERENCES:
         return word
     expanded = _REFERENCE.sub(replacement, word)
-    # NOTE: a variable made of variables made of variables grows without bound.
     return expanded if len(expanded) <= _LONGEST_VALUE else word
 
 
