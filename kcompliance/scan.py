@@ -10,6 +10,7 @@ from kcompliance.errors import ExitCode
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.control import Control
 from kcompliance.model.finding import Finding, Severity, Status, evidence_of
+from kcompliance.model.reading import Kind, Unreadable
 from kcompliance.model.verdict import Judged
 
 __all__ = ["evaluate", "exit_code", "judge_control"]
@@ -54,6 +55,11 @@ def judge_control(control: Control, cluster: Cluster, given: Mapping[str, Any]) 
 def _findings(
     control: Control, cluster: Cluster, values: dict[str, Any]
 ) -> tuple[list[Finding], str | None]:
+    unread = _platform_unread(cluster)
+    if unread:
+        return [
+            Finding.unreadable(gap, aspect=aspect.id) for gap in unread for aspect in control.aspects
+        ], None
     if cluster.platform is not None and cluster.platform not in control.platforms:
         return _not_this_platform(control, cluster), None
     check = _CHECKS.get(control.id)
@@ -67,6 +73,14 @@ def _findings(
 
 
 _CHECKS: Mapping[str, Check[Any]] = {check.control: check for check in ALL}
+
+
+def _platform_unread(cluster: Cluster) -> tuple[Unreadable, ...]:
+    """The gaps where a provider was named and nothing that it or the cluster said confirms it."""
+    if cluster.platform_raw:
+        return ()
+    kinds = (Kind.AKS_CLUSTER, Kind.EKS_CLUSTER)
+    return tuple(gap for gap in cluster.gaps if gap.origin.kind in kinds)
 
 
 def _everywhere(control: Control, cluster: Cluster, because: str) -> list[Finding]:

@@ -20,7 +20,7 @@ app = typer.Typer(
     name="kcompliance",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command()(scan)

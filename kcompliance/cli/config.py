@@ -12,7 +12,7 @@ from kcompliance.errors import ConfigError
 from kcompliance.model.control import Platform
 from kcompliance.model.strict_yaml import StrictYamlError, load_strict_yaml
 
-__all__ = ["DEFAULT_CONFIG", "Config", "read_config"]
+__all__ = ["DEFAULT_CONFIG", "NO_CONFIG", "Config", "read_config"]
 
 DEFAULT_CONFIG = Path("kcompliance.yaml")
 
@@ -58,6 +58,9 @@ class Config:
     targets: Mapping[str, NamedTarget]
 
 
+NO_CONFIG = Config(options={}, parameters={}, targets={})
+
+
 def read_config(path: Path | None) -> Config:
     """The configuration; without a path, ./kcompliance.yaml where there is one.
 
@@ -65,7 +68,7 @@ def read_config(path: Path | None) -> Config:
     """
     chosen = path or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
     if chosen is None:
-        return Config(options={}, parameters={}, targets={})
+        return NO_CONFIG
     try:
         read = msgspec.convert(load_strict_yaml(chosen.read_bytes()) or {}, _Config)
     except OSError as error:

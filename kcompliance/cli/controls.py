@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    no_args_is_help=True, help="Read the controls, and run the cases that they promise."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Read the controls, and run the cases that they promise.",
 )
-_FormatOption = Annotated[Format, typer.Option("--format", envvar="KCOMPLIANCE_FORMAT")]
+_FormatOption = Annotated[
+    Format, typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT")
+]
 
 
 @app.command("list")

@@ -4,13 +4,10 @@ from pathlib import Path
 
 import typer
 
-from kcompliance.cli.config import Config
 from kcompliance.cli.scan import ScanOptions, run_scan
 from kcompliance.cli.terminal import put
 
 __all__ = ["demo"]
-
-_NO_CONFIG = Config(options={}, parameters={}, targets={})
 
 
 def demo() -> None:
@@ -20,6 +17,7 @@ def demo() -> None:
 
     Exit codes: 0; the scans themselves would end with 1 and with 0.
     """
+    from kcompliance.cli.config import NO_CONFIG
     from kcompliance.controls import shipped
 
     folder = Path(str(shipped("demo")))
@@ -29,7 +27,7 @@ def demo() -> None:
     ):
         put(f"== {words}: kcompliance scan {name}/ ==\n\n")
         try:
-            run_scan(ScanOptions(targets=(str(folder / name),)), _NO_CONFIG)
+            run_scan(ScanOptions(targets=(str(folder / name),)), NO_CONFIG)
         except typer.Exit as finished:
             put(f"exit code {finished.exit_code}\n\n")
     put(

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["PolicyRefused", "app"]
 
 app = typer.Typer(
-    no_args_is_help=True, help="Ask what an audit policy records, and what is wrong with it."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Ask what an audit policy records, and what is wrong with it.",
 )
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -34,7 +36,9 @@ _Version = Annotated[
         metavar="1.36",
     ),
 ]
-_FormatOption = Annotated[Format, typer.Option("--format", envvar="KCOMPLIANCE_FORMAT")]
+_FormatOption = Annotated[
+    Format, typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT")
+]
 
 
 class PolicyRefused(KcomplianceError):
@@ -268,14 +272,16 @@ def _decision_table(asked: "list[Request]", decisions: "list[Decision]") -> "Ren
     from rich.table import Table
     from rich.text import Text
 
+    from kcompliance.report.printable import printable
+
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("user", "request", "level", "stages", "decided by"):
         table.add_column(column, overflow="fold")
     for request, decision in zip(asked, decisions, strict=True):
         rule = f"rule {decision.rule}, line {decision.line}"
         table.add_row(
-            Text(request.user.name if request.user else "(failed login)"),
-            Text(str(request)),
+            Text(printable(request.user.name) if request.user else "(failed login)"),
+            Text(printable(str(request))),
             decision.level.value,
             ", ".join(decision.stages) or "nothing is written",
             rule if decision.rule is not None else "no rule matches",
@@ -287,12 +293,14 @@ def _lint_table(name: str, loaded: "Loaded", remarks: "tuple[Lint, ...]") -> "Re
     from rich.console import Group
     from rich.text import Text
 
+    from kcompliance.report.printable import printable
+
     lines = []
     for remark in remarks:
         head = Text(remark.code, "dim" if remark.informational else "bold red")
         where = f"{name}:{remark.line}" if remark.line else name
         head.append(f"  {where}  ", "cyan")
-        head.append(remark.message, "default")
+        head.append(printable(remark.message), "default")
         lines.append(head)
     wrong = sum(not remark.informational for remark in remarks)
     told = len(remarks) - wrong

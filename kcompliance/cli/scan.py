@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from kcompliance.cli.config import Config
     from kcompliance.collect.interface import Collection
     from kcompliance.model.control import Control
+    from kcompliance.model.reading import Unreadable
     from kcompliance.report import ChosenFramework, Outcome
 
 __all__ = ["ScanOptions", "run_scan", "scan"]
-
-_INPUT, _SELECTION, _OUTPUT = "Input", "Selection", "Output"
 
 
 def _use_config(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -57,7 +56,6 @@ def scan(
             callback=_use_config,
             is_eager=True,
             dir_okay=False,
-            rich_help_panel=_INPUT,
         ),
     ] = None,
     platform: Annotated[
@@ -65,7 +63,6 @@ def scan(
         typer.Option(
             help="Where the cluster runs, if its own answers do not tell.",
             envvar="KCOMPLIANCE_PLATFORM",
-            rich_help_panel=_INPUT,
         ),
     ] = None,
     as_of: Annotated[
@@ -73,7 +70,6 @@ def scan(
         typer.Option(
             help="Judge as of this moment (RFC 3339, or now); a bundle's own otherwise.",
             envvar="KCOMPLIANCE_AS_OF",
-            rich_help_panel=_INPUT,
         ),
     ] = None,
     controls: Annotated[
@@ -83,7 +79,6 @@ def scan(
             help="Only this control; may be repeated.",
             envvar="KCOMPLIANCE_CONTROL",
             metavar="ID",
-            rich_help_panel=_SELECTION,
         ),
     ] = None,
     frameworks: Annotated[
@@ -93,7 +88,6 @@ def scan(
             help="Only what this framework asks for, such as cis-kubernetes:1.12; repeatable.",
             envvar="KCOMPLIANCE_FRAMEWORK",
             metavar="ID[:VERSION]",
-            rich_help_panel=_SELECTION,
         ),
     ] = None,
     parameters: Annotated[
@@ -103,7 +97,6 @@ def scan(
             help="Set a control's parameter; see kcompliance controls show.",
             envvar="KCOMPLIANCE_PARAM",
             metavar="[CONTROL.]NAME=VALUE",
-            rich_help_panel=_SELECTION,
         ),
     ] = None,
     severity: Annotated[
@@ -111,15 +104,12 @@ def scan(
         typer.Option(
             help="Show findings from this severity on; the exit code still counts all.",
             envvar="KCOMPLIANCE_SEVERITY",
-            rich_help_panel=_OUTPUT,
         ),
     ] = Severity.LOW,
     fail_on: Annotated[
         Severity,
         typer.Option(
-            help="Exit with 1 for fails from this severity on.",
-            envvar="KCOMPLIANCE_FAIL_ON",
-            rich_help_panel=_OUTPUT,
+            help="Exit with 1 for fails from this severity on.", envvar="KCOMPLIANCE_FAIL_ON"
         ),
     ] = Severity.LOW,
     allow_manual: Annotated[
@@ -128,12 +118,11 @@ def scan(
             "--allow-manual",
             help="Let questions that need a human answer not count as incomplete.",
             envvar="KCOMPLIANCE_ALLOW_MANUAL",
-            rich_help_panel=_OUTPUT,
         ),
     ] = False,
     format_: Annotated[
         Format,
-        typer.Option("--format", envvar="KCOMPLIANCE_FORMAT", rich_help_panel=_OUTPUT),
+        typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT"),
     ] = Format.TABLE,
     output: Annotated[
         Path | None,
@@ -142,7 +131,6 @@ def scan(
             "-o",
             help="Write to this file, whole or not at all.",
             envvar="KCOMPLIANCE_OUTPUT",
-            rich_help_panel=_OUTPUT,
         ),
     ] = None,
     save_bundle: Annotated[
@@ -151,7 +139,6 @@ def scan(
             metavar="DIR",
             help="Save all that was read as a new folder, to be scanned again as a TARGET.",
             envvar="KCOMPLIANCE_SAVE_BUNDLE",
-            rich_help_panel=_OUTPUT,
         ),
     ] = None,
     progress_style: Annotated[
@@ -160,14 +147,11 @@ def scan(
             "--progress",
             help="How to tell progress on standard error.",
             envvar="KCOMPLIANCE_PROGRESS",
-            rich_help_panel=_OUTPUT,
         ),
     ] = ProgressStyle.AUTO,
     verbose: Annotated[
         bool,
-        typer.Option(
-            "--verbose", "-v", help="Show the evidence of passes too.", rich_help_panel=_OUTPUT
-        ),
+        typer.Option("--verbose", "-v", help="Show the evidence of passes too."),
     ] = False,
 ) -> None:
     """Check whether a cluster's audit trail can be trusted. Only reads, never writes to a target.
@@ -311,12 +295,20 @@ def _refuse_nothing(collection: "Collection") -> None:
     names = ", ".join(target.name for target in collection.targets)
     if not gaps:
         raise NothingToScan(f"nothing that kcompliance knows is in {names}", _WHAT_IS_KNOWN)
-    more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
-    permission = next((gap.permission for gap in gaps if gap.permission), None)
+    others = len({gap.reason for gap in gaps}) - 1
+    more = f" (and {others} other reasons)" if others else ""
     raise NothingToScan(
-        f"nothing to judge: {gaps[0].origin.resource}: {gaps[0].reason}{more}",
-        f"it needs: {permission}" if permission else _WHAT_IS_KNOWN,
+        f"nothing to judge: {gaps[0].origin.resource}: {gaps[0].reason}{more}", _hint(gaps)
     )
+
+
+def _hint(gaps: "list[Unreadable]") -> str:
+    for gap in gaps:
+        if gap.permission:
+            return f"it needs: {gap.permission}"
+        if gap.origin.collector == "kubernetes":
+            return "try:  kubectl config get-contexts  and  kubectl --context NAME version"
+    return _WHAT_IS_KNOWN
 
 
 _WHAT_IS_KNOWN = (

@@ -16,11 +16,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kcompliance.collect.interface import Progress
 from kcompliance.errors import ExitCode, KcomplianceError, OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from kcompliance.collect.interface import Progress
 
 __all__ = [
     "Format",
@@ -84,9 +85,7 @@ def put(text: str, output: Path | None = None) -> None:
         raise OutputError(f'cannot write "{output}": {error.strerror}') from error
 
 
-def put_table(
-    table: "RenderableType", output: Path | None = None, *, wrap: bool = True
-) -> None:
+def put_table(table: "RenderableType", output: Path | None = None, *, wrap: bool = True) -> None:
     """Write a result for people; plain text where it does not go to a terminal."""
     if output is None and sys.stdout.isatty():
         _console().print(table, soft_wrap=not wrap)
@@ -104,7 +103,7 @@ def _console(*, stderr: bool = False, plain: bool = False) -> "Console":
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
     no_color = True if plain and "FORCE_COLOR" not in os.environ else None
-    return Console(stderr=stderr, width=width, no_color=no_color, highlight=False)
+    return Console(stderr=stderr, width=width, no_color=no_color, highlight=False, emoji=False)
 
 
 # --- everything else -----------------------------------------------------------------------------
@@ -121,16 +120,18 @@ def report_error(error: KcomplianceError, exit_code: ExitCode, *, as_json: bool)
         from kcompliance.report.json_error import render_error
 
         put(render_error(error, exit_code))
+    from kcompliance.report.printable import printable
+
     console = _console(stderr=True)
     console.print("error:", style="bold red", end=" ")
-    console.print(error.message, markup=False, soft_wrap=True)
+    console.print(printable(error.message), markup=False, soft_wrap=True)
     if error.hint:
         console.print("hint: ", style="cyan", end=" ")
-        console.print(error.hint, markup=False, soft_wrap=True)
+        console.print(printable(error.hint), markup=False, soft_wrap=True)
 
 
 @contextmanager
-def progress(style: ProgressStyle) -> Iterator[Progress]:
+def progress(style: ProgressStyle) -> "Iterator[Progress]":
     """Tells what is being looked at: a spinner on a terminal, lines of JSON, or nothing."""
     if style is ProgressStyle.JSON:
         yield lambda what: note(json.dumps({"progress": what}))

@@ -7,6 +7,7 @@ are taken out, from `/metrics` all but the audit counters.
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
+import yaml
 
 from kcompliance.collect.interface import Progress
 from kcompliance.collect.recognise import redact_environment
@@ -73,6 +75,9 @@ def _no_flagz_before(captures: list[Capture]) -> "_NotThere | None":
     return None
 
 
+_MALFORMED = (OSError, ValueError, TypeError, KeyError, AttributeError)
+"""What the client raises for a kubeconfig of another shape than it expects."""
+
 # --- connecting ----------------------------------------------------------------------------------
 
 
@@ -93,8 +98,8 @@ def _open(context: str | None) -> "ApiClient | str":
             config.load_incluster_config(  # type: ignore[no-untyped-call]
                 client_configuration=configuration
             )
-    except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
-        return f"no usable kubeconfig: {error}"
+    except (config.ConfigException, yaml.YAMLError, *_MALFORMED) as error:
+        return f"no usable kubeconfig: {str(error).splitlines()[0]}"
     configuration.retries = urllib3.Retry(
         total=3,
         connect=2,
@@ -152,8 +157,13 @@ def _get(
         response.response.release_conn()
     except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
         cut_off = isinstance(error, urllib3.exceptions.ProtocolError)
-        return _Failed(_in_words(error, api.configuration.host), unreachable=not cut_off)
+        return _Failed(_in_words(error, _server(api)), unreachable=not cut_off)
     return _outcome(response.status, content, permission)
+
+
+def _server(api: "ApiClient") -> str:
+    """The server's URL without a user name and password, if anyone wrote those into it."""
+    return re.sub(r"(?<=://)[^/@]*@", "", api.configuration.host)
 
 
 def _outcome(status: int, content: bytes, permission: str) -> _Outcome:
@@ -276,7 +286,7 @@ _QUESTIONS: tuple[tuple[Kind, str, "Callable[[ApiClient], _Outcome]"], ...] = (
 
 
 def _endpoint(api: "ApiClient", name: str, now: datetime) -> Raw:
-    content = json.dumps({"server": api.configuration.host}).encode()
+    content = json.dumps({"server": _server(api)}).encode()
     return Raw(origin=_origin(Kind.ENDPOINT, f"{name} endpoint", now), content=content)
 
 

@@ -57,14 +57,14 @@ def assemble(
         if capture.origin.kind is Kind.METRICS and not isinstance(capture, Raw):
             parts.metrics = capture
     decided, because, raws = _platform(parts, platform)
-    version = min(parts.versions) if parts.versions else _image_version(parts.api_servers)
+    versions = [*parts.versions, *_image_versions(parts.api_servers)]
     return Cluster(
         name=name,
         platform=decided,
         platform_because=because,
         platform_raw=raws,
         live=live,
-        version=version,
+        version=min(versions, default=None),
         api_servers=tuple(sorted(parts.api_servers, key=lambda seen: seen.value.name)),
         published=(published or {}).get(decided) if decided else None,
         policies=tuple(sorted(parts.policies, key=lambda policy: policy.name)),
@@ -80,10 +80,12 @@ def _platform(
     if named is not None:
         return named, f"--platform {named.value}", ()
     found = {platform for platform, _, _ in parts.hints}
+    if found and parts.api_servers:
+        found.add(Platform.SELF_MANAGED)  # no provider shows its API servers
     if len(found) == 1:
         platform, because, raw = parts.hints[0]
         return platform, because, (raw,)
-    if not found and parts.api_servers:
+    if parts.api_servers and not found:
         seen = parts.api_servers[0]
         return Platform.SELF_MANAGED, f"runs kube-apiserver itself: {seen.value.name}", (seen.raw,)
     if found:
@@ -92,9 +94,9 @@ def _platform(
     return None, "nothing that was read tells on which platform this cluster runs", ()
 
 
-def _image_version(servers: list[Seen[ApiServer]]) -> KubernetesVersion | None:
-    versions = [seen.value.version for seen in servers if seen.value.version]
-    return min(versions) if versions else None
+def _image_versions(servers: list[Seen[ApiServer]]) -> list[KubernetesVersion]:
+    """In the middle of an upgrade one server is older than the one that answered."""
+    return [seen.value.version for seen in servers if seen.value.version]
 
 
 # --- captures to values --------------------------------------------------------------------
@@ -173,6 +175,9 @@ def read_version(data: bytes) -> KubernetesVersion | None:
 
 
 def _read_metrics(raw: Raw, parts: _Parts) -> None:
+    if isinstance(parts.metrics, Seen) and parts.metrics.raw.content != raw.content:
+        _gap(raw, "not judged: these counters are a second server's; scan it on its own", parts)
+        return
     parts.metrics = Seen(value=read_audit_metrics(raw.content), raw=raw)
 
 
@@ -182,6 +187,8 @@ def _read_flagz(raw: Raw, parts: _Parts) -> None:
         gap = Unreadable(origin=raw.origin, reason="could not be read: not a Flagz answer")
         parts.flagz = gap
         parts.gaps.append(gap)
+    elif isinstance(parts.flagz, Seen) and parts.flagz.value != flags:
+        _gap(raw, "not judged: these flags are a second server's; scan it on its own", parts)
     else:
         parts.flagz = Seen(value=flags, raw=raw)
 
@@ -202,18 +209,21 @@ def _read_policy(raw: Raw, parts: _Parts) -> None:
 
 def _read_aks(raw: Raw, parts: _Parts) -> None:
     cluster = _only_mapping(raw, parts)
-    parts.hints.append((Platform.AKS, f"{cluster.get('id', 'a managed cluster')} is AKS", raw))
+    if cluster:
+        parts.hints.append((Platform.AKS, f"{cluster.get('id', 'a managed cluster')} is AKS", raw))
 
 
 def _read_eks(raw: Raw, parts: _Parts) -> None:
     answer = _only_mapping(raw, parts)
     cluster = answer.get("cluster", answer)
     arn = cluster.get("arn") if isinstance(cluster, dict) else None
-    parts.hints.append((Platform.EKS, f"{arn or 'a described cluster'} is EKS", raw))
+    if answer:
+        parts.hints.append((Platform.EKS, f"{arn or 'a described cluster'} is EKS", raw))
 
 
 def _read_objects(raw: Raw, parts: _Parts) -> None:
-    for document in _documents(raw, parts):
+    documents = _documents(raw, parts)
+    for index, document in enumerate(documents):
         found = api_servers_in(document)
         for server in found.servers:
             name = server.name
@@ -222,7 +232,8 @@ def _read_objects(raw: Raw, parts: _Parts) -> None:
             parts.api_servers.append(Seen(value=replace(server, name=name), raw=raw))
         for problem in found.problems:
             _gap(raw, problem, parts)
-        parts.policies += [_embedded(raw, found) for found in policies_in(document)]
+        place = f"/{index}" if len(documents) > 1 else ""
+        parts.policies += [_embedded(raw, found, place) for found in policies_in(document)]
 
 
 # --- policies inside other objects ---------------------------------------------------------
@@ -262,12 +273,13 @@ def policies_in(document: Any) -> Iterator[EmbeddedPolicy]:
             yield EmbeddedPolicy(pointer=f"{pointer}/content", text=content, path=path)
 
 
-def _embedded(raw: Raw, found: EmbeddedPolicy) -> PolicyText:
+def _embedded(raw: Raw, found: EmbeddedPolicy, document: str) -> PolicyText:
+    pointer = document + found.pointer
     return PolicyText(
-        name=f"{raw.origin.resource}#{found.pointer}",
+        name=f"{raw.origin.resource}#{pointer}",
         text=found.text.encode(),
         raw=raw,
-        location=found.pointer,
+        location=pointer,
         path=found.path,
         config_map=found.config_map,
     )

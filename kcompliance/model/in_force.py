@@ -106,9 +106,10 @@ def policy_of(cluster: Cluster, replica: Replica) -> FoundPolicy | AmbiguousPoli
     server = replica.server
     mount = server.mount_for(path) if server else None
     if mount is not None and isinstance(mount.source, FromObject):
-        wanted = mount.source.name
-        return _one_of([p for p in cluster.policies if p.config_map == wanted])
-    node_path = (server.host_path(path) if server else None) or path
+        return _from_object(cluster, mount.source)
+    node_path = server.host_path(path) if server and _mounts_known(server) else path
+    if node_path is None:
+        return NoPolicyText()  # a file of the same path on the node is not the one it reads
     files = [policy for policy in cluster.policies if policy.path and not policy.config_map]
     same_path = [policy for policy in files if _ends_with(str(policy.path), node_path)]
     if same_path:
@@ -120,6 +121,19 @@ def policy_of(cluster: Cluster, replica: Replica) -> FoundPolicy | AmbiguousPoli
             note=f"{only.name} was taken for {node_path} by its file name: it is the only policy",
         )
     return NoPolicyText()
+
+
+def _mounts_known(server: ApiServer) -> bool:
+    return server.mounts is not None or server.on_host
+
+
+def _from_object(
+    cluster: Cluster, source: FromObject
+) -> FoundPolicy | AmbiguousPolicy | NoPolicyText:
+    """A Secret may have the name of a ConfigMap, so only a mounted ConfigMap names one."""
+    if source.kind != "configMap":
+        return NoPolicyText()
+    return _one_of([p for p in cluster.policies if p.config_map == source.name])
 
 
 def _one_of(found: list[PolicyText]) -> FoundPolicy | AmbiguousPolicy | NoPolicyText:

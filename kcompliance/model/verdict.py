@@ -31,12 +31,13 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 def control_status(control: Control, judged: Iterable[Judged]) -> Status:
-    """The worst of its aspects, without those that only a framework asks for."""
-    return worst(
-        item.finding.status
-        for item in judged
-        if item.control.id == control.id and not item.aspect.only_for
-    )
+    """The worst of its aspects, without those that only a framework asks for.
+
+    Where only such aspects were judged, because that framework was chosen, the worst of those.
+    """
+    own = [item for item in judged if item.control.id == control.id]
+    asked = [item for item in own if not item.aspect.only_for] or own
+    return worst(item.finding.status for item in asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from rich.text import Text
 from kcompliance.model.finding import Evidence, Status
 from kcompliance.model.verdict import Judged, item_verdicts
 from kcompliance.report.interface import ChosenFramework, Outcome
+from kcompliance.report.printable import printable
 
 __all__ = ["STYLES", "render_table"]
 
@@ -65,15 +66,15 @@ def _block(group: list[Judged]) -> RenderableType:
     rows = Table.grid(padding=(0, 1, 0, 0))
     rows.add_column(no_wrap=True, style="cyan")
     rows.add_column(overflow="fold")
-    rows.add_row("   = because:", Text(finding.because))
+    rows.add_row("   = because:", Text(printable(finding.because)))
     if finding.question:
-        rows.add_row("   = question:", Text(finding.question, "yellow"))
+        rows.add_row("   = question:", Text(printable(finding.question), "yellow"))
     if finding.permission:
-        rows.add_row("   = grant:", Text(finding.permission))
+        rows.add_row("   = grant:", Text(printable(finding.permission)))
     for evidence in finding.evidence[:5]:
         rows.add_row("   = evidence:", _evidence(evidence))
     for note in finding.notes[:5]:
-        rows.add_row("   = note:", Text(note))
+        rows.add_row("   = note:", Text(printable(note)))
     if finding.status in (Status.FAIL, Status.MANUAL):
         rows.add_row("   = remedy:", Text(f"kcompliance controls show {item.control.id}"))
     head = Text(f"{finding.status.value}[{item.control.id}]", STYLES[finding.status])
@@ -84,7 +85,7 @@ def _block(group: list[Judged]) -> RenderableType:
 def _place(group: list[Judged]) -> Text:
     item = group[0]
     text = Text("  --> ", "cyan")
-    text.append(item.finding.resource, "default")
+    text.append(printable(item.finding.resource), "default")
     details = [max(each.aspect.severity for each in group).value]
     if len(item.control.aspects) > 1:
         details += [each.aspect.title for each in group]
@@ -94,16 +95,16 @@ def _place(group: list[Judged]) -> Text:
 
 
 def _evidence(evidence: Evidence) -> Text:
-    text = Text(f"{evidence.raw.origin.resource}  {evidence.location}")
+    text = Text(printable(f"{evidence.raw.origin.resource}  {evidence.location}"))
     if evidence.quote:
-        text.append(f": {evidence.quote}")
+        text.append(printable(f": {evidence.quote}"))
     return text.append(f"  sha256 {evidence.raw.sha256[:12]}…", "dim")
 
 
 def _line(group: list[Judged]) -> Text:
     finding = group[0].finding
     text = Text(f"{finding.status.value}[{group[0].control.id}]", STYLES[finding.status])
-    return text.append(f" {finding.resource}: {finding.because}", "default")
+    return text.append(printable(f" {finding.resource}: {finding.because}"), "default")
 
 
 def _framework(chosen: ChosenFramework, outcome: Outcome) -> RenderableType:
@@ -140,7 +141,7 @@ def _summary(outcome: Outcome) -> Iterator[Text]:
         yield Text(words, "dim")
     for control, given in outcome.parameters.items():
         for name, value in given.items():
-            yield Text(f"not the default: {control}.{name} = {value}", "yellow")
+            yield Text(printable(f"not the default: {control}.{name} = {value}"), "yellow")
     yield _counts(outcome)
 
 

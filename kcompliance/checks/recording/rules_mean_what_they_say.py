@@ -7,7 +7,7 @@ from kcompliance.checks.interface import check
 from kcompliance.checks.recording.sight import policies_to_judge
 from kcompliance.model.audit_policy import Lint, NotRead, Refused, lint_policy, load_policy
 from kcompliance.model.cluster import Cluster, PolicyText
-from kcompliance.model.finding import Evidence, Finding, evidence_of
+from kcompliance.model.finding import Evidence, Finding, Status, evidence_of
 
 __all__ = ["Params", "rules_mean_what_they_say"]
 
@@ -44,7 +44,9 @@ def rules_mean_what_they_say(cluster: Cluster, params: Params) -> Iterator[Findi
             because = f"{policy.name} is not the customer's to change"
             yield Finding.not_applicable(cluster.name, because, evidence, aspect=aspect)
         return
-    for item in policies_to_judge(cluster, tuple(_CODES)):
+    for item in policies_to_judge(
+        cluster, tuple(_CODES), without_policy=Status.NOT_APPLICABLE
+    ):
         if isinstance(item, Finding):
             yield item
         else:

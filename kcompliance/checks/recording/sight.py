@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kcompliance.model.cluster import Cluster, PolicyText
-from kcompliance.model.finding import Finding, evidence_of
+from kcompliance.model.finding import Finding, Status, evidence_of
 from kcompliance.model.in_force import (
     AmbiguousPolicy,
     FoundPolicy,
@@ -65,11 +65,14 @@ def policy_question(name: str, path: str) -> str:
     )
 
 
-def policies_to_judge(cluster: Cluster, aspects: tuple[str, ...]) -> Iterator[PolicyText | Finding]:
+def policies_to_judge(
+    cluster: Cluster, aspects: tuple[str, ...], *, without_policy: Status
+) -> Iterator[PolicyText | Finding]:
     """The policies in force; without a server, all that were given.
 
     Where a server's policy is not at hand, findings for each of the aspects say so: a policy
-    that merely lies beside it is no answer.
+    that merely lies beside it is no answer. `without_policy` is the verdict on a server that has
+    none: a fail for what asks whether something is recorded, else not applicable.
     """
     running = replicas(cluster)
     gaps = cluster.gaps_in(Kind.AUDIT_POLICY, *_FLAG_KINDS, Kind.VERSION)
@@ -79,11 +82,11 @@ def policies_to_judge(cluster: Cluster, aspects: tuple[str, ...]) -> Iterator[Po
     found = {policy.name: policy for policy in cluster.policies} if not running else {}
     for replica in running:
         answer = policy_of(cluster, replica)
-        if isinstance(answer, FoundPolicy):
+        if isinstance(answer, FoundPolicy) and not flag_in_doubt(replica, "audit-policy-file"):
             found[answer.policy.name] = answer.policy
             continue
         for aspect in aspects:
-            yield _no_text(replica, answer, aspect)
+            yield _no_text(replica, answer, aspect, without_policy)
     yield from found.values()
     if not running and not found and not gaps:
         for aspect in aspects:
@@ -95,16 +98,22 @@ def policies_to_judge(cluster: Cluster, aspects: tuple[str, ...]) -> Iterator[Po
             )
 
 
-def _no_text(replica: Replica, answer: AmbiguousPolicy | NoPolicyText, aspect: str) -> Finding:
+def _no_text(
+    replica: Replica,
+    answer: FoundPolicy | AmbiguousPolicy | NoPolicyText,
+    aspect: str,
+    without_policy: Status,
+) -> Finding:
     path = replica.settings.policy_file
     evidence = evidence_of(replica.raw, "--audit-policy-file", path or "not set")
     doubt = flag_in_doubt(replica, "audit-policy-file")
     if doubt:
         return Finding.error(replica.name, doubt, evidence, aspect=aspect)
     if not path:
-        return Finding.not_applicable(
-            replica.name, "it runs without an audit policy: see KC-AUD-005", evidence, aspect=aspect
-        )
+        because = "it runs without an audit policy: see KC-AUD-005"
+        if without_policy is Status.FAIL:
+            return Finding.failed(replica.name, because, evidence, aspect=aspect)
+        return Finding.not_applicable(replica.name, because, evidence, aspect=aspect)
     if isinstance(answer, AmbiguousPolicy):
         names = ", ".join(policy.name for policy in answer.policies)
         because = f"several different texts could be {path}: {names}"

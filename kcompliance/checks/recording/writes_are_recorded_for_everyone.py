@@ -18,7 +18,7 @@ from kcompliance.model.audit_policy import (
     matches,
 )
 from kcompliance.model.cluster import Cluster, PolicyText, PublishedPolicy
-from kcompliance.model.finding import Confidence, Finding, evidence_of
+from kcompliance.model.finding import Confidence, Finding, Status, evidence_of
 from kcompliance.model.personas import PERSONAS, Persona, probes_of
 from kcompliance.model.request import Request
 
@@ -43,7 +43,7 @@ def writes_are_recorded_for_everyone(cluster: Cluster, params: Params) -> Iterat
     if cluster.published is not None:
         yield _judge_published(cluster, cluster.published, params)
         return
-    for item in policies_to_judge(cluster, ("main",)):
+    for item in policies_to_judge(cluster, ("main",), without_policy=Status.FAIL):
         yield item if isinstance(item, Finding) else _judge(cluster, item, params)
 
 
@@ -55,8 +55,23 @@ def _judge(cluster: Cluster, policy: PolicyText, params: Params) -> Finding:
             evidence = evidence_of(policy.raw, policy.location or "whole file", reasons[0])
             because = f"kube-apiserver refuses it, so it records nothing: {reasons[0]}"
             return Finding.failed(policy.name, because, evidence)
-        case Loaded(policy=rules):
-            return _verdict(policy.name, policy, rules, params, None)
+        case Loaded(policy=rules) as loaded:
+            finding = _verdict(policy.name, policy, rules, params, None)
+            if loaded.needs_group_wildcard and cluster.version is None:
+                return _depends_on_the_version(finding)
+            return finding
+
+
+def _depends_on_the_version(finding: Finding) -> Finding:
+    """An older server refuses the policy; a fail is one on either."""
+    if finding.status is not Status.PASS:
+        return finding
+    return Finding.manual(
+        finding.resource,
+        f'from Kubernetes 1.36 on {finding.because}; before, group "*" stops the server',
+        "Do all API servers with this policy run Kubernetes 1.36 or newer?",
+        finding.evidence,
+    )
 
 
 def _judge_published(cluster: Cluster, published: PublishedPolicy, params: Params) -> Finding:

@@ -82,7 +82,7 @@ class _Search:
             self._config_map(name, document.get("data"))
         elif kind == "ClusterConfiguration":
             self.servers.append(server_of_kubeadm(document))
-        elif kind == "Cluster" and at(document, "spec", "kubeAPIServer") is not None:
+        elif kind == "Cluster" and _is_of_kops(document):
             self.servers.append(server_of_kops(document))
         elif kind == "KubeAPIServerConfig":
             self.servers.append(server_of_openshift(document))
@@ -136,6 +136,12 @@ class _Search:
     def _problem(self, sentence: str) -> None:
         if sentence not in self.problems:
             self.problems.append(sentence)
+
+
+def _is_of_kops(cluster: Mapping[str, object]) -> bool:
+    """Cluster API has a kind of the same name."""
+    version = text(cluster.get("apiVersion")) or ""
+    return version.startswith("kops.") or at(cluster, "spec", "kubeAPIServer") is not None
 
 
 def _name(document: Mapping[str, object]) -> str:

@@ -88,11 +88,10 @@ def _environment(value: object) -> dict[str, str]:
     environment: dict[str, str] = {}
     for variable in map(mapping, sequence(value)):
         name, given = text(variable.get("name")), variable.get("value")
-        if not name:
-            continue
-        environment.pop(name, None)
-        if isinstance(given, str) and len(given) <= _LONGEST_VALUE:
+        if name and isinstance(given, str) and len(given) <= _LONGEST_VALUE:
             environment[name] = _expanded(given, environment)
+        elif name:
+            environment.pop(name, None)
     return environment
 
 
