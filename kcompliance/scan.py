@@ -58,7 +58,9 @@ def _findings(
     unread = _platform_unread(cluster)
     if unread:
         return [
-            Finding.unreadable(gap, aspect=aspect.id) for gap in unread for aspect in control.aspects
+            Finding.unreadable(gap, aspect=aspect.id)
+            for gap in unread
+            for aspect in control.aspects
         ], None
     if cluster.platform is not None and cluster.platform not in control.platforms:
         return _not_this_platform(control, cluster), None

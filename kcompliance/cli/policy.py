@@ -1,7 +1,7 @@
 """`kcompliance policy explain` and `kcompliance policy lint`."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,7 @@ from kcompliance.errors import ExitCode, KcomplianceError, NothingToScan, UsageE
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from kcompliance.model.audit_policy import Decision, Lint, Loaded
+    from kcompliance.model.audit_policy import Decision, Lint, Loaded, PolicyEvaluator
     from kcompliance.model.kubernetes_version import KubernetesVersion
     from kcompliance.model.request import Request
 
@@ -102,17 +102,25 @@ def explain(
         raise UsageError("--policy and --requests cannot both be standard input")
     data = _read(str(policy))
     loaded = _loaded(data, str(policy), _kubernetes(version))
-    if requests is not None:
-        asked = _recorded_requests(requests)
-    else:
-        asked = [_one_request(user, groups, verb, resource, api_group, namespace, name, path)]
     evaluator = PolicyEvaluator(loaded.policy)
-    decisions = [evaluator.decide(request) for request in asked]
+    asked: Iterable[Request] = (
+        _recorded_requests(requests)
+        if requests is not None
+        else [_one_request(user, groups, verb, resource, api_group, namespace, name, path)]
+    )
     if format_ is Format.JSON:
         warnings = [warning.message for warning in loaded.warnings]
-        put(render_explain(sha256(data), warnings, decisions))
+        put(render_explain(sha256(data), warnings, _decided(evaluator, asked)))
     else:
-        put_table(_decision_table(asked, decisions))
+        asked = list(asked)
+        put_table(_decision_table(asked, _decided(evaluator, asked)))
+
+
+def _decided(evaluator: "PolicyEvaluator", asked: "Iterable[Request]") -> "list[Decision]":
+    """All decisions before anything is printed; equal ones are one object, as there are few."""
+    known: dict[Decision, Decision] = {}
+    decisions = (evaluator.decide(request) for request in asked)
+    return [known.setdefault(decision, decision) for decision in decisions]
 
 
 @app.command()
@@ -238,18 +246,16 @@ def _one_request(
     return Request(user=who, verb=verb, target=target)
 
 
-def _recorded_requests(name: str) -> "list[Request]":
+def _recorded_requests(name: str) -> "Iterator[Request]":
     from kcompliance.model.audit_event import NotAnEvent, read_events
 
-    requests = []
     for line, event in read_events(_lines(name)):
         if isinstance(event, NotAnEvent):
             raise NothingToScan(
                 f'"{name}" line {line} is no audit event: {event.reason}',
                 "one audit.k8s.io/v1 event a line, as kube-apiserver writes them",
             )
-        requests.append(event.request)
-    return requests
+        yield event.request
 
 
 def _lines(name: str) -> Iterable[bytes]:

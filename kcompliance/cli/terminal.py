@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -66,19 +66,20 @@ def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool
 # --- results -------------------------------------------------------------------------------------
 
 
-def put(text: str, output: Path | None = None) -> None:
-    """Write a result, to a file whole or not at all.
+def put(text: str | Iterable[str], output: Path | None = None) -> None:
+    """Write a result, in one or in pieces; to a file whole or not at all.
 
     Raises OutputError where the file cannot be written.
     """
+    text = [text] if isinstance(text, str) else text
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.writelines(text)
         sys.stdout.flush()
         return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.writelines(text)
         Path(name).chmod(0o644)
         Path(name).replace(output)
     except OSError as error:

@@ -185,6 +185,8 @@ def _capture(folder: Path, reading: ReadingV1) -> Capture:
             f'"{folder}" holds a reading of the unknown kind "{reading.kind}"',
             "it was saved by a newer version of kcompliance: update this one",
         ) from None
+    if reading.collected_at.tzinfo is None:
+        raise BundleError(f'"{folder}" is damaged: collected_at has no time zone')
     origin = Origin(
         kind=kind,
         resource=reading.resource,
@@ -216,8 +218,10 @@ def _content(folder: Path, reading: ReadingV1) -> bytes:
 
 
 def _bounded_read(file: Path, most: int) -> bytes:
-    if file.is_symlink():
+    if file.is_symlink() or file.parent.is_symlink():
         raise BundleError(f'"{file}" is a symbolic link, which a bundle never has')
+    if file.exists() and not file.is_file():
+        raise BundleError(f'"{file}" is no regular file')
     try:
         with file.open("rb") as stream:
             data = stream.read(most + 1)

@@ -1,5 +1,6 @@
 """Reads files, folders and standard input, and recognises them by content."""
 
+import errno
 import os
 import stat
 import sys
@@ -20,6 +21,7 @@ STDIN = "-"
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_FILES = 50_000
 _SKIPPED_FOLDERS = frozenset({".git", ".venv", "node_modules", "__pycache__"})
+_MANIFESTS = (".yaml", ".yml", ".json")
 _STRUCTURED = (".yaml", ".yml", ".json", ".conf", ".txt", "")
 
 
@@ -108,7 +110,13 @@ def _worth_opening(path: Path) -> bool:
     """A regular file with a likely ending; logs of any size lie in such folders too."""
     info = path.lstat()
     if stat.S_ISLNK(info.st_mode):
-        return _link_stays_inside(path)
+        if _link_stays_inside(path):
+            return True
+        if path.suffix.lower() in _MANIFESTS:
+            raise OSError(
+                errno.ELOOP, "a link out of its folder or to nothing: name the file itself"
+            )
+        return False
     if not stat.S_ISREG(info.st_mode):
         return False
     return path.suffix.lower() in _STRUCTURED or info.st_size <= 1024 * 1024
@@ -116,7 +124,7 @@ def _worth_opening(path: Path) -> bool:
 
 def _link_stays_inside(path: Path) -> bool:
     """Links within their own folder are how Kubernetes mounts ConfigMaps; others lead astray."""
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
     return target.is_file() and target.is_relative_to(path.parent.resolve())
 
 
@@ -131,6 +139,8 @@ def _os_reason(error: OSError) -> str:
 
 
 def _origin(kind: Kind, name: str, now: datetime) -> Origin:
+    """A name that is not UTF-8 is shown as one that is: reports and bundles are."""
+    name = os.fsencode(name).decode("utf-8", "backslashreplace")
     return Origin(kind=kind, resource=name, collector="files", collected_at=now)
 
 
@@ -157,9 +167,13 @@ def _policies_by_path(
         ):
             origin = _origin(Kind.AUDIT_POLICY, name, now)
             try:
-                data = _read(file, named=True)
+                data = _read(file, named=False)
             except (OSError, Unsure) as error:
                 reason = _os_reason(error) if isinstance(error, OSError) else str(error)
                 yield Unreadable(origin=origin, reason=f"could not be read: {reason}")
+                continue
+            if data is None:
+                reason = "could not be read: too large, no regular file, or a link that leads out"
+                yield Unreadable(origin=origin, reason=reason)
             else:
-                yield Raw(origin=origin, content=data or b"")
+                yield Raw(origin=origin, content=data)

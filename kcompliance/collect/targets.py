@@ -1,8 +1,9 @@
 """Turns what a user names as TARGET into collectors, and the collectors into one collection."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def collect(
         elif _scheme(target) is None and not target.startswith("@") and is_bundle(Path(target)):
             bundle = read_bundle(Path(target))
             saved.append(bundle)
-            collected += bundle.targets
+            collected += [replace(t, platform=platform or t.platform) for t in bundle.targets]
         else:
             collected.append(_one(target, named, platform, now, progress))
     only_saved = len(saved) == len(set(targets)) and saved
@@ -79,7 +80,7 @@ def _refuse_unknown(targets: Iterable[str], named: Mapping[str, NamedTarget]) ->
                 raise UsageError(
                     f'no target "{target}" in the configuration', f"there are: {known}"
                 )
-        elif _scheme(target) is None and target != STDIN and not Path(target).exists():
+        elif _scheme(target) is None and target != STDIN and not os.path.lexists(target):
             raise UsageError(
                 f'no such file or folder: "{target}"',
                 "a target is a path, - for standard input, kube[:CONTEXT] or @NAME",

@@ -52,9 +52,11 @@ def assemble(
                 parts.gaps.append(capture)
             case Absent():
                 pass  # a server without this feature: nothing can be read, nothing is missing
-        if capture.origin.kind is Kind.FLAGZ and not isinstance(capture, Raw):
+        if isinstance(capture, Raw):
+            continue
+        if capture.origin.kind is Kind.FLAGZ and not isinstance(parts.flagz, Seen):
             parts.flagz = capture
-        if capture.origin.kind is Kind.METRICS and not isinstance(capture, Raw):
+        if capture.origin.kind is Kind.METRICS and not isinstance(parts.metrics, Seen):
             parts.metrics = capture
     decided, because, raws = _platform(parts, platform)
     versions = [*parts.versions, *_image_versions(parts.api_servers)]

@@ -1,7 +1,7 @@
 """`policy explain` and `policy lint` as JSON, with types of their own."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -67,15 +67,29 @@ class LintReport(msgspec.Struct, kw_only=True):
     exit_code: int
 
 
-def render_explain(digest: Sha256, warnings: Iterable[str], decisions: Iterable[Decision]) -> str:
-    """One JSON document, ending with a line feed."""
-    return _render(
-        Explain(
-            schema=EXPLAIN_SCHEMA,
-            policy=PolicyV1(sha256=digest, warnings=list(warnings)),
-            requests=[_request(decision) for decision in decisions],
-        )
+def render_explain(
+    digest: Sha256, warnings: Iterable[str], decisions: Iterable[Decision]
+) -> Iterator[str]:
+    """One JSON document in pieces, ending with a line feed.
+
+    A log has millions of events and few different decisions, so each of those is rendered once.
+    """
+    empty = Explain(
+        schema=EXPLAIN_SCHEMA,
+        policy=PolicyV1(sha256=digest, warnings=list(warnings)),
+        requests=[],
     )
+    head, bracket, tail = _render(empty).rpartition("]")
+    yield head
+    rendered: dict[Decision, str] = {}
+    separator = "\n    "
+    for decision in decisions:
+        text = rendered.get(decision)
+        if text is None:
+            text = rendered[decision] = json.dumps(msgspec.to_builtins(_request(decision)))
+        yield separator + text
+        separator = ",\n    "
+    yield ("\n  " if rendered else "") + bracket + tail
 
 
 def _request(decision: Decision) -> RequestV1:

@@ -48,9 +48,9 @@ def backend_is_active_and_durable(cluster: Cluster, params: Params) -> Iterator[
 def _durable(cluster: Cluster, replica: Replica, params: Params) -> Finding:
     settings = replica.settings
     evidence = _flag_evidence(replica)
-    doubt = flag_in_doubt(
-        replica, "audit-log-path", "audit-webhook-config-file"
-    ) or flag_in_doubt(replica, "audit-policy-file")
+    doubt = flag_in_doubt(replica, "audit-log-path", "audit-webhook-config-file") or flag_in_doubt(
+        replica, "audit-policy-file"
+    )
     if doubt:
         return Finding.error(replica.name, doubt, evidence, aspect="durable")
     if settings.invalid:

@@ -44,9 +44,7 @@ def rules_mean_what_they_say(cluster: Cluster, params: Params) -> Iterator[Findi
             because = f"{policy.name} is not the customer's to change"
             yield Finding.not_applicable(cluster.name, because, evidence, aspect=aspect)
         return
-    for item in policies_to_judge(
-        cluster, tuple(_CODES), without_policy=Status.NOT_APPLICABLE
-    ):
+    for item in policies_to_judge(cluster, tuple(_CODES), without_policy=Status.NOT_APPLICABLE):
         if isinstance(item, Finding):
             yield item
         else:
