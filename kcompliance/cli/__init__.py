@@ -2,6 +2,7 @@
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -64,6 +65,12 @@ def _options(
 
 def main() -> None:
     """Run the command line; the only function that ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        # NOTE: under LC_ALL=C and the like a name or a dash would end in UnicodeEncodeError.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(
+                encoding=None if stream.isatty() else "utf-8", errors="backslashreplace"
+            )
     sys.exit(_run(sys.argv[1:]))
 
 

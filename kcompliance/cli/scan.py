@@ -216,6 +216,11 @@ def run_scan(options: ScanOptions, config: "Config") -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     frameworks = choose_frameworks(options.frameworks)
     controls = choose_controls(options.controls, frameworks)
+    if not controls:
+        raise NothingToScan(
+            f"no control answers {', '.join(options.frameworks)}",
+            "nothing would be checked: choose other controls or frameworks",
+        )
     choose_parameters(options.parameters, config.parameters, {})
     with progress(options.progress) as tell:
         collection = collect(options.targets, config.targets, options.platform, now, tell)

@@ -78,10 +78,13 @@ def put(text: str | Iterable[str], output: Path | None = None) -> None:
         return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.writelines(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(output)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.writelines(text)
+            Path(name).chmod(0o644)
+            Path(name).replace(output)
+        finally:
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f'cannot write "{output}": {error.strerror}') from error
 

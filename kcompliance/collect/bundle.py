@@ -208,6 +208,8 @@ def _content(folder: Path, reading: ReadingV1) -> bytes:
     digest = parse_sha256(reading.sha256 or "")
     if digest is None:
         raise BundleError(f'"{folder / BUNDLE_FILE}" is damaged: no digest for {reading.resource}')
+    if (folder / "raw").is_symlink():
+        raise BundleError(f'"{folder / "raw"}" is a symbolic link, which a bundle never has')
     content = _bounded_read(folder / "raw" / digest, MAX_RAW_BYTES)
     if sha256(content) != digest:
         raise BundleError(
@@ -218,7 +220,7 @@ def _content(folder: Path, reading: ReadingV1) -> bytes:
 
 
 def _bounded_read(file: Path, most: int) -> bytes:
-    if file.is_symlink() or file.parent.is_symlink():
+    if file.is_symlink():
         raise BundleError(f'"{file}" is a symbolic link, which a bundle never has')
     if file.exists() and not file.is_file():
         raise BundleError(f'"{file}" is no regular file')

@@ -12,7 +12,7 @@ from kcompliance.model.apiserver import api_servers_in, parse_command_line, pars
 from kcompliance.model.assemble import looks_like_policy, policies_in
 from kcompliance.model.documents import Malformed, read_documents, split_documents
 from kcompliance.model.go_tree import is_json
-from kcompliance.model.reading import Kind
+from kcompliance.model.reading import REDACTED, Kind
 
 __all__ = ["Recognised", "recognise", "redact_environment"]
 
@@ -146,7 +146,6 @@ def _relevant(document: Any, list_kind: str) -> bool:
     return bool(found.servers or found.problems) or any(policies_in(document))
 
 
-REDACTED = "REDACTED"
 _COPIES = "kubectl.kubernetes.io/last-applied-configuration"
 
 

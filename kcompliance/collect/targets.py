@@ -1,6 +1,5 @@
 """Turns what a user names as TARGET into collectors, and the collectors into one collection."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -80,11 +79,18 @@ def _refuse_unknown(targets: Iterable[str], named: Mapping[str, NamedTarget]) ->
                 raise UsageError(
                     f'no target "{target}" in the configuration', f"there are: {known}"
                 )
-        elif _scheme(target) is None and target != STDIN and not os.path.lexists(target):
+        elif _scheme(target) is None and target != STDIN and not _exists(target):
             raise UsageError(
                 f'no such file or folder: "{target}"',
                 "a target is a path, - for standard input, kube[:CONTEXT] or @NAME",
             )
+
+
+def _exists(target: str) -> bool:
+    try:
+        return Path(target).exists()
+    except OSError:  # too long a name, or a folder on the way that may not be entered
+        return False
 
 
 def _scheme(target: str) -> str | None:

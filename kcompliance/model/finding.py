@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import total_ordering
+from typing import Self, TypedDict, Unpack
 
 from kcompliance.model.reading import Raw, Unreadable
 
-__all__ = ["Confidence", "Evidence", "Finding", "Severity", "Status", "evidence_of"]
+__all__ = ["Confidence", "Details", "Evidence", "Finding", "Severity", "Status", "evidence_of"]
 
 
 class Status(StrEnum):
@@ -59,6 +60,14 @@ class Evidence:
     quote: str = ""
 
 
+class Details(TypedDict, total=False):
+    """What any finding may add: `aspect` (main), `notes`, and a `confidence` of its own."""
+
+    aspect: str
+    confidence: Confidence | None
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One verdict. Made by the constructors below, which refuse what must not exist."""
@@ -91,21 +100,10 @@ class Finding:
         resource: str,
         because: str,
         evidence: tuple[Evidence, ...],
-        *,
-        aspect: str = "main",
-        confidence: Confidence | None = None,
-        notes: tuple[str, ...] = (),
-    ) -> "Finding":
+        **details: Unpack[Details],
+    ) -> Self:
         """It is so, and here is what shows it."""
-        return cls(
-            aspect=aspect,
-            resource=resource,
-            status=Status.PASS,
-            because=because,
-            evidence=evidence,
-            confidence=confidence or _confidence(evidence),
-            notes=notes,
-        )
+        return cls._of(Status.PASS, resource, because, evidence, details)
 
     @classmethod
     def failed(
@@ -113,21 +111,10 @@ class Finding:
         resource: str,
         because: str,
         evidence: tuple[Evidence, ...] = (),
-        *,
-        aspect: str = "main",
-        confidence: Confidence | None = None,
-        notes: tuple[str, ...] = (),
-    ) -> "Finding":
+        **details: Unpack[Details],
+    ) -> Self:
         """It is not so."""
-        return cls(
-            aspect=aspect,
-            resource=resource,
-            status=Status.FAIL,
-            because=because,
-            evidence=evidence,
-            confidence=confidence or _confidence(evidence),
-            notes=notes,
-        )
+        return cls._of(Status.FAIL, resource, because, evidence, details)
 
     @classmethod
     def manual(
@@ -136,22 +123,10 @@ class Finding:
         because: str,
         question: str,
         evidence: tuple[Evidence, ...] = (),
-        *,
-        aspect: str = "main",
-        confidence: Confidence | None = None,
-        notes: tuple[str, ...] = (),
-    ) -> "Finding":
+        **details: Unpack[Details],
+    ) -> Self:
         """Nothing that was declared can answer; a human can."""
-        return cls(
-            aspect=aspect,
-            resource=resource,
-            status=Status.MANUAL,
-            because=because,
-            question=question,
-            evidence=evidence,
-            confidence=confidence or _confidence(evidence),
-            notes=notes,
-        )
+        return cls._of(Status.MANUAL, resource, because, evidence, details, question=question)
 
     @classmethod
     def not_applicable(
@@ -159,18 +134,10 @@ class Finding:
         resource: str,
         because: str,
         evidence: tuple[Evidence, ...] = (),
-        *,
-        aspect: str = "main",
-    ) -> "Finding":
+        **details: Unpack[Details],
+    ) -> Self:
         """The requirement is about something else, for a reason that was seen."""
-        return cls(
-            aspect=aspect,
-            resource=resource,
-            status=Status.NOT_APPLICABLE,
-            because=because,
-            evidence=evidence,
-            confidence=_confidence(evidence),
-        )
+        return cls._of(Status.NOT_APPLICABLE, resource, because, evidence, details)
 
     @classmethod
     def error(
@@ -179,24 +146,41 @@ class Finding:
         because: str,
         evidence: tuple[Evidence, ...] = (),
         *,
-        aspect: str = "main",
         permission: str | None = None,
-    ) -> "Finding":
+        **details: Unpack[Details],
+    ) -> Self:
         """It could not be seen."""
-        return cls(
-            aspect=aspect,
-            resource=resource,
-            status=Status.ERROR,
-            because=because,
-            evidence=evidence,
-            permission=permission,
-        )
+        return cls._of(Status.ERROR, resource, because, evidence, details, permission=permission)
 
     @classmethod
-    def unreadable(cls, reading: Unreadable, *, aspect: str = "main") -> "Finding":
+    def unreadable(cls, reading: Unreadable, *, aspect: str = "main") -> Self:
         """It could not be seen, because this reading failed."""
         return cls.error(
             reading.origin.resource, reading.reason, aspect=aspect, permission=reading.permission
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        status: Status,
+        resource: str,
+        because: str,
+        evidence: tuple[Evidence, ...],
+        details: Details,
+        *,
+        question: str | None = None,
+        permission: str | None = None,
+    ) -> Self:
+        return cls(
+            aspect=details.get("aspect", "main"),
+            resource=resource,
+            status=status,
+            because=because,
+            evidence=evidence,
+            confidence=details.get("confidence") or _confidence(evidence),
+            question=question,
+            permission=permission,
+            notes=details.get("notes", ()),
         )
 
 

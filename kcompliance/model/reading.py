@@ -12,9 +12,22 @@ from typing import Generic, TypeVar
 
 from kcompliance.model.digest import Sha256, sha256
 
-__all__ = ["Absent", "Capture", "Kind", "Origin", "Raw", "Reading", "Seen", "Unreadable"]
+__all__ = [
+    "REDACTED",
+    "Absent",
+    "Capture",
+    "Kind",
+    "Origin",
+    "Raw",
+    "Reading",
+    "Seen",
+    "Unreadable",
+]
 
 T = TypeVar("T")
+
+REDACTED = "REDACTED"
+"""What a collector writes over a value that may be a secret: no reader may take it for one."""
 
 
 class Kind(StrEnum):

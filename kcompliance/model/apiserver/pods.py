@@ -20,6 +20,7 @@ from kcompliance.model.apiserver.server import (
     UnknownSource,
 )
 from kcompliance.model.kubernetes_version import KubernetesVersion
+from kcompliance.model.reading import REDACTED
 
 __all__ = ["looks_like_an_api_server", "servers_of_pod"]
 
@@ -88,8 +89,9 @@ def _environment(value: object) -> dict[str, str]:
     environment: dict[str, str] = {}
     for variable in map(mapping, sequence(value)):
         name, given = text(variable.get("name")), variable.get("value")
-        if name and isinstance(given, str) and len(given) <= _LONGEST_VALUE:
-            environment[name] = _expanded(given, environment)
+        known = isinstance(given, str) and given != REDACTED and len(given) <= _LONGEST_VALUE
+        if name and known:
+            environment[name] = _expanded(str(given), environment)
         elif name:
             environment.pop(name, None)
     return environment
