@@ -50,7 +50,7 @@ def _files(paths: Iterable[str]) -> Iterator[_Found]:
     for text in paths:
         path = Path(text)
         if text == STDIN:
-            yield text, None, True
+            yield "standard input", None, True
         elif path.is_dir():
             yield from _folder(path)
         else:

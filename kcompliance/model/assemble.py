@@ -180,7 +180,13 @@ def _read_metrics(raw: Raw, parts: _Parts) -> None:
     if isinstance(parts.metrics, Seen) and parts.metrics.raw.content != raw.content:
         _gap(raw, "not judged: these counters are a second server's; scan it on its own", parts)
         return
-    parts.metrics = Seen(value=read_audit_metrics(raw.content), raw=raw)
+    metrics = read_audit_metrics(raw.content)
+    if metrics.events is None:
+        gap = Unreadable(origin=raw.origin, reason="could not be read: no audit counters in it")
+        parts.metrics = gap
+        parts.gaps.append(gap)
+    else:
+        parts.metrics = Seen(value=metrics, raw=raw)
 
 
 def _read_flagz(raw: Raw, parts: _Parts) -> None:

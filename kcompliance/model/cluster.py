@@ -61,5 +61,9 @@ class Cluster:
     """All that was asked for and could not be read or understood."""
 
     def gaps_in(self, *kinds: Kind) -> tuple[Unreadable, ...]:
-        """The gaps of these kinds; one of an unknown kind may hide any of them."""
-        return tuple(gap for gap in self.gaps if gap.origin.kind in (*kinds, Kind.FILE))
+        """The gaps of these kinds, and those behind which anything may be hidden.
+
+        Such are a file of an unknown kind, and a cluster or cloud that was not reached at all.
+        """
+        anything = (Kind.FILE, Kind.ENDPOINT, Kind.AKS_CLUSTER, Kind.EKS_CLUSTER)
+        return tuple(gap for gap in self.gaps if gap.origin.kind in (*kinds, *anything))
