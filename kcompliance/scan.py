@@ -68,7 +68,10 @@ def _findings(
     if check is None:
         return _everywhere(control, cluster, "not collected yet"), None
     try:
-        return list(check(cluster, values)), None
+        findings = list(check(cluster, values))
+        for finding in findings:
+            control.aspect(finding.aspect)  # KeyError for one that the control does not have
+        return findings, None
     except Exception as error:  # noqa: BLE001 - a broken check is an error, never a missing finding
         because = f"the check itself broke: {type(error).__name__}: {error}"
         return _everywhere(control, cluster, because), traceback.format_exc()

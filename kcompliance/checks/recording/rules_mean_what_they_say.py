@@ -8,6 +8,7 @@ from kcompliance.checks.recording.sight import policies_to_judge
 from kcompliance.model.audit_policy import Lint, NotRead, Refused, lint_policy, load_policy
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Evidence, Finding, Status, evidence_of
+from kcompliance.model.reading import Kind
 
 __all__ = ["Params", "rules_mean_what_they_say"]
 

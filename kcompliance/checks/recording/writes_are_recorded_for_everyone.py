@@ -18,7 +18,7 @@ from kcompliance.model.audit_policy import (
     matches,
 )
 from kcompliance.model.cluster import Cluster, PolicyText, PublishedPolicy
-from kcompliance.model.finding import Confidence, Finding, Status, evidence_of
+from kcompliance.model.finding import Confidence, Evidence, Finding, evidence_of
 from kcompliance.model.personas import PERSONAS, Persona, probes_of
 from kcompliance.model.reading import Kind
 from kcompliance.model.request import Request
@@ -56,56 +56,47 @@ def _judge(cluster: Cluster, policy: PolicyText, params: Params) -> Finding:
             evidence = evidence_of(policy.raw, policy.location or "whole file", reasons[0])
             because = f"kube-apiserver refuses it, so it records nothing: {reasons[0]}"
             return Finding.failed(policy.name, because, evidence)
-        case Loaded(policy=rules) as loaded:
-            finding = _verdict(policy.name, policy, rules, params, None)
-            if loaded.needs_group_wildcard and cluster.version is None:
-                return _depends_on_the_version(finding)
-            return finding
-
-
-def _depends_on_the_version(finding: Finding) -> Finding:
-    """An older server refuses the policy; a fail is one on either."""
-    if finding.status is not Status.PASS:
-        return finding
-    return Finding.manual(
-        finding.resource,
-        f'from Kubernetes 1.36 on {finding.because}; before, group "*" stops the server',
-        "Do all API servers with this policy run Kubernetes 1.36 or newer?",
-        finding.evidence,
-    )
+        case Loaded(policy=rules):
+            tried = _try(policy, rules, params)
+            verdict = Finding.passed if tried.good else Finding.failed
+            return verdict(policy.name, tried.because, tried.evidence)
 
 
 def _judge_published(cluster: Cluster, published: PublishedPolicy, params: Params) -> Finding:
-    loaded = load_policy(published.policy.text)
+    """An assumed policy earns no verdict, whatever it records."""
+    policy, confidence = published.policy, published.confidence
+    loaded = load_policy(policy.text)
     if not isinstance(loaded, Loaded):
-        return Finding.error(cluster.name, f"{published.policy.name} was not read: {loaded}")
-    finding = _verdict(cluster.name, published.policy, loaded.policy, params, published.confidence)
-    if published.confidence is not Confidence.ASSUMED_POLICY:
-        return finding
-    return Finding.manual(
-        cluster.name,
-        f"by {published.policy.name}, which nobody outside can read: {finding.because}",
-        f"Does the trail of {cluster.name} hold its writes? Look for some in the log store.",
-        finding.evidence,
-        confidence=published.confidence,
-    )
+        return Finding.error(cluster.name, f"{policy.name} was not read: {loaded}")
+    tried = _try(policy, loaded.policy, params)
+    if confidence is Confidence.ASSUMED_POLICY:
+        return Finding.manual(
+            cluster.name,
+            f"nobody outside can read the policy; {tried.because}",
+            f"Does the trail of {cluster.name} hold its writes? Look for some in the log store.",
+            tried.evidence,
+            confidence=confidence,
+        )
+    verdict = Finding.passed if tried.good else Finding.failed
+    return verdict(cluster.name, tried.because, tried.evidence, confidence=confidence)
 
 
-def _verdict(
-    resource: str,
-    policy: PolicyText,
-    rules: AuditPolicy,
-    params: Params,
-    confidence: Confidence | None,
-) -> Finding:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    good: bool
+    because: str
+    evidence: tuple[Evidence, ...]
+
+
+def _try(policy: PolicyText, rules: AuditPolicy, params: Params) -> _Tried:
     holes = list(_holes(rules, params))
     if not holes:
         count = sum(1 for persona in PERSONAS for _ in probes_of(rules, persona))
-        evidence = evidence_of(policy.raw, policy.location or "rules", f"{count} requests tried")
         because = (
-            f"{policy.name} records each of {count} requests of {len(PERSONAS)} kinds of users"
+            f"{policy.name} records each of {count} requests by {len(PERSONAS)} kinds of users"
         )
-        return Finding.passed(resource, because, evidence, confidence=confidence)
+        evidence = evidence_of(policy.raw, policy.location or "rules", f"{count} requests tried")
+        return _Tried(good=True, because=because, evidence=evidence)
     places = dict.fromkeys(hole.place for hole in holes)
     evidence = tuple(
         item
@@ -114,7 +105,7 @@ def _verdict(
     )
     shown = "; ".join(hole.words for hole in _one_of_each(holes)[:3])
     because = f"{len(holes)} requests are recorded below {params.min_level.value}: {shown}"
-    return Finding.failed(resource, because, evidence, confidence=confidence)
+    return _Tried(good=False, because=because, evidence=evidence)
 
 
 @dataclass(frozen=True, slots=True)
