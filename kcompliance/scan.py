@@ -68,16 +68,19 @@ def _findings(
     if check is None:
         return _everywhere(control, cluster, "not collected yet"), None
     try:
-        findings = list(check(cluster, values))
-        for finding in findings:
-            control.aspect(finding.aspect)  # KeyError for one that the control does not have
-        return findings, None
+        return [_of_known_aspect(control, finding) for finding in check(cluster, values)], None
     except Exception as error:  # noqa: BLE001 - a broken check is an error, never a missing finding
         because = f"the check itself broke: {type(error).__name__}: {error}"
         return _everywhere(control, cluster, because), traceback.format_exc()
 
 
 _CHECKS: Mapping[str, Check[Any]] = {check.control: check for check in ALL}
+
+
+def _of_known_aspect(control: Control, finding: Finding) -> Finding:
+    """The finding; KeyError where its aspect is none of the control's."""
+    control.aspect(finding.aspect)
+    return finding
 
 
 def _platform_unread(cluster: Cluster) -> tuple[Unreadable, ...]:

@@ -213,7 +213,7 @@ def _compose(data: bytes) -> _YamlNode:
                 open_nodes.append(node)
                 if len(open_nodes) > MAX_DEPTH:
                     raise Unsure(f"nested more than {MAX_DEPTH} levels deep")
-    _move_to_dashes(root, data)
+    _move_to_dashes(root, text)
     return root
 
 
@@ -287,12 +287,12 @@ def _node_of(event: yaml.NodeEvent, anchors: dict[str, _YamlNode]) -> _YamlNode:
     return node
 
 
-def _move_to_dashes(root: _YamlNode, data: bytes) -> None:
+def _move_to_dashes(root: _YamlNode, text: str) -> None:
     """Put the items of the top mapping's sequences on the line of their dash.
 
     libyaml marks an item where its content begins, which may be lines below the dash.
     """
-    lines = data.decode("utf-8", "replace").splitlines()
+    lines = text.splitlines()
     sequences = [n for n in root.children[1::2] if n.kind == "sequence"]
     for item in (item for sequence in sequences for item in sequence.children):
         above = item.line - 1
@@ -358,8 +358,15 @@ class _Reader:
             if key.kind == "scalar" and key.value == "<<" and (key.plain or key.tag == _MERGE):
                 yield from self._merged(value, depth)
             else:
-                name = _key(self.node(key, depth + 1))
+                name = _key(self._key_node(key, depth + 1))
                 yield Member(name, self.node(value, depth + 1), key.line)
+
+    def _key_node(self, key: _YamlNode, depth: int) -> Node:
+        """A key may be an infinite number, because it becomes text."""
+        if key.kind != "scalar":
+            return self.node(key, depth)
+        self._count(depth)
+        return Node(_resolve(key), key.line)
 
     def _merged(self, value: _YamlNode, depth: int) -> Iterator[Member]:
         """`<<: *a` or `<<: [*a, *b]`, where the earlier of a list wins."""
@@ -406,7 +413,7 @@ def _key(node: Node) -> str:
         case int(number) if number <= 2**63 - 1:
             return str(number)
         case float(number):
-            return repr(number)
+            return _go_float32(number)
         case list() | Members():
             raise Malformed(f"line {node.line}: invalid map key")
         case _:

@@ -18,7 +18,7 @@ from kcompliance.model.audit_policy import (
     matches,
 )
 from kcompliance.model.cluster import Cluster, PolicyText, PublishedPolicy
-from kcompliance.model.finding import Confidence, Evidence, Finding, evidence_of
+from kcompliance.model.finding import Confidence, Evidence, Finding, Status, evidence_of
 from kcompliance.model.personas import PERSONAS, Persona, probes_of
 from kcompliance.model.reading import Kind
 from kcompliance.model.request import Request
