@@ -38,11 +38,13 @@ def render_table(outcome: Outcome, *, verbose: bool) -> RenderableType:
     """
     parts: list[RenderableType] = []
     lines: list[RenderableType] = []
+    several = len(outcome.targets) > 1
     for group in _grouped(outcome.shown):
+        place = _place(group[0], with_target=several)
         if verbose or group[0].finding.status in _NEEDS_SOMEBODY:
-            parts += [_block(group), Text()]
+            parts += [_block(group, place), Text()]
         else:
-            lines.append(_line(group))
+            lines.append(_line(group[0], place))
     if lines:
         parts += [*lines, Text()]
     for chosen in outcome.frameworks:
@@ -60,7 +62,7 @@ def _grouped(shown: Iterable[Judged]) -> list[list[Judged]]:
     return list(groups.values())
 
 
-def _block(group: list[Judged]) -> RenderableType:
+def _block(group: list[Judged], place: str) -> RenderableType:
     item = group[0]
     finding = item.finding
     rows = Table.grid(padding=(0, 1, 0, 0))
@@ -79,13 +81,21 @@ def _block(group: list[Judged]) -> RenderableType:
         rows.add_row("   = remedy:", Text(f"kcompliance controls show {item.control.id}"))
     head = Text(f"{finding.status.value}[{item.control.id}]", STYLES[finding.status])
     head.append(f" {item.control.title}", "bold default")
-    return Group(head, _place(group), rows)
+    return Group(head, _arrow(group, place), rows)
 
 
-def _place(group: list[Judged]) -> Text:
+def _place(item: Judged, *, with_target: bool) -> str:
+    """The resource; among several targets, whose it is."""
+    resource = item.finding.resource
+    if with_target and not resource.startswith(item.target):
+        resource = f"{item.target}: {resource}"
+    return printable(resource)
+
+
+def _arrow(group: list[Judged], place: str) -> Text:
     item = group[0]
     text = Text("  --> ", "cyan")
-    text.append(printable(item.finding.resource), "default")
+    text.append(place, "default")
     details = [max(each.aspect.severity for each in group).value]
     if len(item.control.aspects) > 1:
         details += [each.aspect.title for each in group]
@@ -101,10 +111,10 @@ def _evidence(evidence: Evidence) -> Text:
     return text.append(f"  sha256 {evidence.raw.sha256[:12]}…", "dim")
 
 
-def _line(group: list[Judged]) -> Text:
-    finding = group[0].finding
-    text = Text(f"{finding.status.value}[{group[0].control.id}]", STYLES[finding.status])
-    return text.append(printable(f" {finding.resource}: {finding.because}"), "default")
+def _line(item: Judged, place: str) -> Text:
+    finding = item.finding
+    text = Text(f"{finding.status.value}[{item.control.id}]", STYLES[finding.status])
+    return text.append(f" {place}: {printable(finding.because)}", "default")
 
 
 def _framework(chosen: ChosenFramework, outcome: Outcome) -> RenderableType:
