@@ -43,8 +43,13 @@ class _Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="
     severity: str | None = None
     fail_on: str | None = None
     allow_manual: bool | None = None
-    param: dict[str, Any] = {}
+    param: dict[str, Any] | list[str] = {}
+    as_of: str | None = None
     format: str | None = None
+    output: str | None = None
+    save_bundle: str | None = None
+    progress: str | None = None
+    verbose: bool | None = None
     targets: dict[str, _Target] = {}
 
 
@@ -84,14 +89,30 @@ def read_config(path: Path | None) -> Config:
         "severity": read.severity,
         "fail_on": read.fail_on,
         "allow_manual": read.allow_manual,
-        "format": read.format,
+        "as_of": read.as_of,
+        "format_": read.format,
+        "output": read.output,
+        "save_bundle": read.save_bundle,
+        "progress_style": read.progress,
+        "verbose": read.verbose,
     }
     return Config(
         path=chosen,
         options={name: value for name, value in options.items() if value is not None},
-        parameters=read.param,
+        parameters=_parameters(read.param, chosen),
         targets={name: _target(name, target) for name, target in read.targets.items()},
     )
+
+
+def _parameters(written: dict[str, Any] | list[str], path: Path) -> Mapping[str, Any]:
+    """A mapping, or a list of NAME=VALUE as on the command line."""
+    if isinstance(written, dict):
+        return written
+    pairs = [item.partition("=") for item in written]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise ConfigError(f'"{path}" is wrong: "{name}" under param is not NAME=VALUE')
+    return {name: value for name, _, value in pairs}
 
 
 def _target(name: str, read: _Target) -> NamedTarget:

@@ -77,12 +77,16 @@ def put(text: str | Iterable[str], output: Path | None = None) -> None:
         sys.stdout.flush()
         return
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
+        if output.exists() and not output.resolve().is_file():  # a pipe, /dev/stdout, …
+            with output.open("w", encoding="utf-8") as stream:
+                stream.writelines(text)
+            return
+        handle, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.resolve().parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.writelines(text)
             Path(name).chmod(0o644)
-            Path(name).replace(output)
+            Path(name).replace(output.resolve())
         finally:
             Path(name).unlink(missing_ok=True)
     except OSError as error:
