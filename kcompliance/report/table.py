@@ -137,9 +137,11 @@ def _summary(outcome: Outcome) -> Iterator[Text]:
     """What could not be seen stands before what was."""
     errors, manuals = outcome.count(Status.ERROR), outcome.count(Status.MANUAL)
     if errors:
-        things = "1 thing" if errors == 1 else f"{errors} things"
         text = Text("INCOMPLETE: ", STYLES[Status.ERROR])
-        yield text.append(f"{things} could not be seen, and no verdict covers that", "bold default")
+        yield text.append(
+            f"{_counted(errors, 'thing')} could not be seen, and no verdict covers that",
+            "bold default",
+        )
     if manuals:
         questions = "1 question needs" if manuals == 1 else f"{manuals} questions need"
         yield Text(f"UNANSWERED: {questions} a human", STYLES[Status.MANUAL])
@@ -147,7 +149,8 @@ def _summary(outcome: Outcome) -> Iterator[Text]:
         yield Text("NOTHING CHECKED: no control was chosen", STYLES[Status.ERROR])
     hidden = len(outcome.judged) - len(outcome.shown)
     if hidden:
-        words = f"{hidden} findings below {outcome.shown_from.value} are not shown, but counted"
+        below = outcome.shown_from.value
+        words = f"{_counted(hidden, 'finding')} below {below}: not shown here, but counted"
         yield Text(words, "dim")
     for control, given in outcome.parameters.items():
         for name, value in given.items():
@@ -157,9 +160,14 @@ def _summary(outcome: Outcome) -> Iterator[Text]:
 
 def _counts(outcome: Outcome) -> Text:
     controls = len(outcome.controls)
-    text = Text(f"{controls} control{'s' * (controls != 1)}, {len(outcome.judged)} findings: ")
+    findings = len(outcome.judged)
+    text = Text(f"{_counted(controls, 'control')}, {_counted(findings, 'finding')}: ")
     counts = [(status, outcome.count(status)) for status in _ORDER]
     for index, (status, count) in enumerate(counts):
         text.append(", " if index else "")
         text.append(f"{count} {_WORDS[status]}", STYLES[status] if count else "dim")
     return text
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
