@@ -5,14 +5,16 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from kcompliance.collect.interface import Progress
 from kcompliance.collect.recognise import Recognised, recognise
 from kcompliance.model.apiserver import audit_settings
 from kcompliance.model.assemble import assemble
 from kcompliance.model.documents import Malformed, Unsure
+from kcompliance.model.in_force import is_copy_of
 from kcompliance.model.reading import Capture, Kind, Origin, Raw, Unreadable
 
 __all__ = ["STDIN", "collect_files"]
@@ -22,6 +24,8 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_FILES = 50_000
 _SKIPPED_FOLDERS = frozenset({".git", ".venv", "node_modules", "__pycache__"})
 _MANIFESTS = (".yaml", ".yml", ".json")
+_PROSE = frozenset({".md", ".rst", ".txt", ".log", ".html", ".j2", ".tmpl", ".tpl", ".sh", ".py"})
+"""What a server never reads as a manifest or policy: not understanding it hides nothing."""
 _STRUCTURED = (".yaml", ".yml", ".json", ".conf", ".txt", "")
 
 
@@ -31,78 +35,84 @@ def collect_files(paths: Iterable[str], now: datetime, progress: Progress) -> tu
     A file named on its own that is nothing known is a gap: somebody meant something by it.
     """
     captures: list[Capture] = []
-    passed_over: dict[str, Path] = {}
-    for name, path, named in _files(paths):
-        progress(name)
-        capture = _capture(name, path, now, named=named)
+    passed_over: list[_File] = []
+    for found in _files(paths):
+        progress(found.name)
+        capture = _capture(found, now)
         if capture is not None:
             captures.append(capture)
-        elif path is not None:
-            passed_over[name] = path
+        elif found.path is not None:
+            passed_over.append(found)
     return (*captures, *_policies_by_path(captures, passed_over, now))
 
 
-_Found = tuple[str, Path | None, bool]
-"""Name, path (None: standard input), and whether the user named this very file."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file to look at; `problem` where even that much cannot be done."""
+
+    name: str
+    path: Path | None
+    """None: standard input."""
+    named: bool = False
+    """Whether the user named this very file, rather than a folder around it."""
+    problem: str | None = None
 
 
-def _files(paths: Iterable[str]) -> Iterator[_Found]:
+def _files(paths: Iterable[str]) -> Iterator[_File]:
     for text in paths:
         path = Path(text)
         if text == STDIN:
-            yield "standard input", None, True
+            yield _File(name="standard input", path=None, named=True)
         elif path.is_dir():
             yield from _folder(path)
         else:
-            yield text, path, True
+            yield _File(name=text, path=path, named=True)
 
 
-def _folder(root: Path) -> Iterator[_Found]:
+def _folder(root: Path) -> Iterator[_File]:
     """In a fixed order, without following links to folders, so loops cannot happen."""
+    unread: list[OSError] = []
     count = 0
-    for folder, folders, names in os.walk(root, onerror=None, followlinks=False):
+    for folder, folders, names in os.walk(root, onerror=unread.append, followlinks=False):
         folders[:] = sorted(set(folders) - _SKIPPED_FOLDERS)
-        if not os.access(folder, os.R_OK | os.X_OK):
-            yield folder, Path(folder), True
-        folders_unread = [f for f in folders if not os.access(Path(folder, f), os.R_OK | os.X_OK)]
-        for unread in folders_unread:
-            yield str(Path(folder, unread)), Path(folder, unread), True
-        folders[:] = [f for f in folders if f not in folders_unread]
-        for name in sorted(names):
+        for path in (Path(folder, name) for name in sorted(names)):
             count += 1
-            path = Path(folder, name)
             if count > MAX_FILES:
-                yield f"{root} (after {MAX_FILES} files)", root, True
+                problem = f"not read beyond {MAX_FILES} files: name a smaller folder"
+                yield _File(name=str(root), path=root, problem=problem)
                 return
-            yield str(path), path, False
+            yield _File(name=str(path), path=path)
+    for error in unread:
+        yield _File(name=str(error.filename), path=None, problem=_os_reason(error))
 
 
-def _capture(name: str, path: Path | None, now: datetime, *, named: bool) -> Capture | None:
-    origin = _origin(Kind.FILE, name, now)
+def _capture(found: _File, now: datetime) -> Capture | None:
+    problem = found.problem
     try:
-        data = _read(path, named=named)
-        found = None if data is None else recognise(data)
+        data = b"" if problem else _read(found)
+        recognised = recognise(data) if data else None
     except OSError as error:
-        return Unreadable(origin=origin, reason=f"could not be read: {_os_reason(error)}")
+        problem = _os_reason(error)
     except (Malformed, Unsure) as error:
-        return Unreadable(origin=origin, reason=f"could not be read: {error}")
-    if found is not None:
-        return _raw(name, found, now)
-    if named:
-        size = "empty" if data == b"" else "nothing that kcompliance knows is in it"
-        return Unreadable(origin=origin, reason=size)
-    return None
+        if not found.named and found.path is not None and found.path.suffix.lower() in _PROSE:
+            return None
+        problem = f"could not be read: {error}"
+    else:
+        if recognised is not None:
+            return _raw(found.name, recognised, now)
+        if found.named:
+            problem = "nothing that kcompliance knows is in it" if data else "it is empty"
+    origin = _origin(Kind.FILE, found.name, now)
+    return Unreadable(origin=origin, reason=problem) if problem else None
 
 
-def _read(path: Path | None, *, named: bool) -> bytes | None:
+def _read(found: _File) -> bytes | None:
     """At most `MAX_FILE_BYTES`; None for what a folder holds besides files of any interest."""
-    if path is None:
+    if found.path is None:
         return _bounded(sys.stdin.buffer.read(MAX_FILE_BYTES + 1))
-    if not named and not _worth_opening(path):
+    if not found.named and not _worth_opening(found.path):
         return None
-    if path.is_dir():
-        raise PermissionError(13, "Permission denied or too many files")
-    with path.open("rb") as file:
+    with found.path.open("rb") as file:
         return _bounded(file.read(MAX_FILE_BYTES + 1))
 
 
@@ -135,7 +145,7 @@ def _bounded(data: bytes) -> bytes:
 
 
 def _os_reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__
+    return f"could not be read: {error.strerror or type(error).__name__}"
 
 
 def _origin(kind: Kind, name: str, now: datetime) -> Origin:
@@ -151,29 +161,22 @@ def _raw(name: str, found: Recognised, now: datetime) -> Raw:
 
 
 def _policies_by_path(
-    captures: list[Capture], passed_over: dict[str, Path], now: datetime
+    captures: list[Capture], passed_over: list[_File], now: datetime
 ) -> Iterator[Capture]:
     """Files that a server's flags call its audit policy, although nothing in them says so."""
-    cluster = assemble("files", captures)
-    wanted = set()
-    for seen in cluster.api_servers:
+    wanted = []
+    for seen in assemble("files", captures).api_servers:
         server = seen.value
         path = audit_settings(server.arguments, server.version).policy_file
         if path:
-            wanted.add(PurePosixPath(server.host_path(path) or path).parts[1:])
-    for name, file in passed_over.items():
-        if any(
-            len(parts) > 1 and PurePosixPath(name).parts[-len(parts) :] == parts for parts in wanted
-        ):
-            origin = _origin(Kind.AUDIT_POLICY, name, now)
+            wanted.append(server.host_path(path) or path)
+    for found in passed_over:
+        if any(is_copy_of(found.name, path) for path in wanted):
+            origin = _origin(Kind.AUDIT_POLICY, found.name, now)
             try:
-                data = _read(file, named=False)
+                data = _read(replace(found, named=True)) or b""
             except (OSError, Unsure) as error:
                 reason = _os_reason(error) if isinstance(error, OSError) else str(error)
-                yield Unreadable(origin=origin, reason=f"could not be read: {reason}")
-                continue
-            if data is None:
-                reason = "could not be read: too large, no regular file, or a link that leads out"
                 yield Unreadable(origin=origin, reason=reason)
             else:
                 yield Raw(origin=origin, content=data)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import yaml
 
 from kcompliance.model.apiserver import api_servers_in, parse_command_line, parse_flagz
@@ -38,7 +39,7 @@ def recognise(data: bytes) -> Recognised | None:
 
     Raises `Malformed` or `Unsure` where they mention something of ours but cannot be read.
     """
-    if not _WORTH_PARSING.search(data):
+    if not _WORTH_PARSING.search(data) or _is_log(data):
         return None
     if b"apiserver_audit_" in data and not is_json(data) and b"# TYPE" in data:
         lines = [line for line in data.splitlines(keepends=True) if b"apiserver_audit_" in line]
@@ -57,11 +58,24 @@ def recognise(data: bytes) -> Recognised | None:
     return Recognised(kind=kind, content=data) if kind else _objects(documents, data)
 
 
+def _is_log(data: bytes) -> bool:
+    """One JSON object a line, as audit logs and other logs are written."""
+    first, line_feed, rest = data.lstrip().partition(b"\n")
+    if not (line_feed and first.startswith(b"{") and rest.lstrip().startswith(b"{")):
+        return False
+    try:
+        return isinstance(msgspec.json.decode(first), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
 def _is_command_line(data: bytes) -> bool:
     if len(data) > _LONGEST_COMMAND_LINE or b"kube-apiserver" not in data or is_json(data):
         return False
-    looks = b"\0" in data or re.search(rb"kube-apiserver[ \t]+-", data)
-    return bool(looks) and parse_command_line(data.decode("utf-8", "replace")) is not None
+    if b"\0" not in data and not re.search(rb"kube-apiserver[ \t]+-", data):
+        return False
+    found = parse_command_line(data.decode("utf-8", "replace"))
+    return found is not None and len(found.flags) > len(found.problems)  # prose has few flags
 
 
 def _kind_of(document: Any, data: bytes) -> Kind | None:

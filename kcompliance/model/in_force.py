@@ -13,7 +13,15 @@ from kcompliance.model.apiserver import (
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.reading import Raw, Seen
 
-__all__ = ["AmbiguousPolicy", "FoundPolicy", "NoPolicyText", "Replica", "policy_of", "replicas"]
+__all__ = [
+    "AmbiguousPolicy",
+    "FoundPolicy",
+    "NoPolicyText",
+    "Replica",
+    "is_copy_of",
+    "policy_of",
+    "replicas",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +119,7 @@ def policy_of(cluster: Cluster, replica: Replica) -> FoundPolicy | AmbiguousPoli
     if node_path is None:
         return NoPolicyText()  # a file of the same path on the node is not the one it reads
     files = [policy for policy in cluster.policies if policy.path and not policy.config_map]
-    same_path = [policy for policy in files if _ends_with(str(policy.path), node_path)]
+    same_path = [policy for policy in files if is_copy_of(str(policy.path), node_path)]
     if same_path:
         return _one_of(_nearest(same_path, replica.raw.origin.resource))
     only = cluster.policies[0] if len(cluster.policies) == 1 else None
@@ -144,7 +152,8 @@ def _one_of(found: list[PolicyText]) -> FoundPolicy | AmbiguousPolicy | NoPolicy
     return FoundPolicy(policy=found[0])
 
 
-def _ends_with(path: str, node_path: str) -> bool:
+def is_copy_of(path: str, node_path: str) -> bool:
+    """Whether a path is this one on the node, or that in a folder with a copy of the node."""
     wanted = PurePosixPath(node_path).parts[1:]
     return len(wanted) > 1 and PurePosixPath(path).parts[-len(wanted) :] == wanted
 

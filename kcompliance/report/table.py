@@ -53,11 +53,15 @@ def render_table(outcome: Outcome, *, verbose: bool) -> RenderableType:
 
 
 def _grouped(shown: Iterable[Judged]) -> list[list[Judged]]:
-    """Aspects of one control of which the very same is to be said stand together."""
+    """Of what the very same is to be said stands together.
+
+    That is aspects of one control, and of all controls what one unreadable thing takes from them.
+    """
     groups: dict[tuple[object, ...], list[Judged]] = {}
     for item in sorted(shown, key=lambda item: _ORDER.index(item.finding.status)):
         finding = item.finding
-        key = (item.target, item.control.id, finding.status, finding.resource, finding.because)
+        control = "" if finding.status is Status.ERROR else item.control.id
+        key = (item.target, control, finding.status, finding.resource, finding.because)
         groups.setdefault(key, []).append(item)
     return list(groups.values())
 
@@ -79,9 +83,15 @@ def _block(group: list[Judged], place: str) -> RenderableType:
         rows.add_row("   = note:", Text(printable(note)))
     if finding.status in (Status.FAIL, Status.MANUAL):
         rows.add_row("   = remedy:", Text(f"kcompliance controls show {item.control.id}"))
-    head = Text(f"{finding.status.value}[{item.control.id}]", STYLES[finding.status])
-    head.append(f" {item.control.title}", "bold default")
-    return Group(head, _arrow(group, place), rows)
+    return Group(_head(group), _arrow(group, place), rows)
+
+
+def _head(group: list[Judged]) -> Text:
+    status = group[0].finding.status
+    controls = {item.control.id: item.control.title for item in group}
+    text = Text(f"{status.value}[{', '.join(controls)}]", STYLES[status])
+    title = next(iter(controls.values())) if len(controls) == 1 else "these could not look"
+    return text.append(f" {title}", "bold default")
 
 
 def _place(item: Judged, *, with_target: bool) -> str:
@@ -97,7 +107,8 @@ def _arrow(group: list[Judged], place: str) -> Text:
     text = Text("  --> ", "cyan")
     text.append(place, "default")
     details = [max(each.aspect.severity for each in group).value]
-    if len(item.control.aspects) > 1:
+    one_control = len({each.control.id for each in group}) == 1
+    if one_control and len(item.control.aspects) > 1:
         details += [each.aspect.title for each in group]
     if item.aspect.only_for:
         details.append(f"asked by {', '.join(item.aspect.only_for)} only")
