@@ -297,7 +297,7 @@ def parameter_value(parameter: Parameter, value: Any) -> Any:
             case "bool":
                 return _boolean(value)
             case "int":
-                return int(value)
+                return _integer(value)
             case "level":
                 return Level(value)
             case "list":
@@ -321,6 +321,12 @@ def _boolean(value: Any) -> bool:
         return {"true": True, "false": False}[value]
     except KeyError:
         raise ValueError("true or false") from None
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError("a whole number")
+    return int(value)
 
 
 def _rules(value: Any) -> tuple[Rule, ...]:

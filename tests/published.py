@@ -105,9 +105,7 @@ def _parameters(control: Control) -> list[str]:
     rows = ["| parameter | type | meaning | default |", "|---|---|---|---|"]
     for parameter in control.parameters.values():
         default = json.dumps(parameter.default)
-        rows.append(
-            f"| `{parameter.name}` | {parameter.type} | {parameter.help} | `{default}` |"
-        )
+        rows.append(f"| `{parameter.name}` | {parameter.type} | {parameter.help} | `{default}` |")
     return ["## Parameters", "\n".join(rows)]
 
 

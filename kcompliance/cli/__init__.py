@@ -86,8 +86,11 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         note("interrupted")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output stopped; Python would complain once more when it flushes.
+    except (BrokenPipeError, SystemExit) as stopped:
+        if isinstance(stopped, SystemExit) and not stopped.code:
+            return ExitCode.GOOD  # completion for a shell
+        # Whoever read our output stopped, on which Typer exits with 1, which here means findings.
+        # Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.COULD_NOT_RUN
     except Exception as error:
@@ -97,7 +100,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _call_was_wrong(error: typer.TyperException, *, as_json: bool) -> int:
-    if not error.format_message():  # no arguments at all: the help is printed already
+    if error.format_message().startswith("Usage:"):  # no arguments at all: it is the help
+        note(error.format_message())
         return ExitCode.USAGE
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "kcompliance"

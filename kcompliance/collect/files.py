@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -174,9 +174,15 @@ def _policies_by_path(
         if any(is_copy_of(found.name, path) for path in wanted):
             origin = _origin(Kind.AUDIT_POLICY, found.name, now)
             try:
-                data = _read(replace(found, named=True)) or b""
+                data = _read(found)  # never a pipe, and no link that leads out
             except (OSError, Unsure) as error:
                 reason = _os_reason(error) if isinstance(error, OSError) else str(error)
+                yield Unreadable(origin=origin, reason=reason)
+                continue
+            if data is None:
+                reason = (
+                    "not read: no regular file, a link that leads out, or too large for a policy"
+                )
                 yield Unreadable(origin=origin, reason=reason)
             else:
                 yield Raw(origin=origin, content=data)

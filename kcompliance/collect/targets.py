@@ -88,7 +88,7 @@ def _refuse_unknown(targets: Iterable[str], named: Mapping[str, NamedTarget]) ->
 
 def _exists(target: str) -> bool:
     try:
-        return Path(target).exists()
+        return bool(target) and Path(target).exists()  # an unset variable is not this folder
     except OSError:  # too long a name, or a folder on the way that may not be entered
         return False
 

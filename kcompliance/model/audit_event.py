@@ -336,11 +336,12 @@ def _level(value: Mapping[str, object]) -> str:
 
 
 def _object_ref(value: object) -> ObjectAttributes | None:
-    resource = _text(_get(value, "resource"))
-    if not resource:
+    """None where there is none; one without a resource is that of a path like `/api/v1//x`."""
+    fields = ("resource", "apiGroup", "namespace", "subresource", "name", "apiVersion")
+    if not any(_text(_get(value, field)) for field in fields):
         return None
     return ObjectAttributes(
-        resource=resource,
+        resource=_text(_get(value, "resource")),
         group=_text(_get(value, "apiGroup")),
         namespace=_text(_get(value, "namespace")),
         subresource=_text(_get(value, "subresource")),

@@ -7,8 +7,9 @@ import base64
 import binascii
 import math
 import re
+import struct
 
-__all__ = ["Malformed", "resolve"]
+__all__ = ["Malformed", "float_as_key", "resolve"]
 
 
 class Malformed(Exception):
@@ -49,7 +50,8 @@ def resolve(
 ) -> bool | int | float | str | None:
     """The value of a scalar with this text and tag; quoted text stays text.
 
-    Raises Malformed where the server refuses it.
+    Raises Malformed where the server refuses it. A float may be infinite or none at all, which
+    is refused as a value and not as a key.
     """
     if tag is None and not plain:
         return text
@@ -64,9 +66,25 @@ def resolve(
         kind = "float"
     if wanted not in (None, "str", kind):
         raise Malformed(f"line {line}: cannot decode !!{kind} `{text}` as a !!{wanted}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise Malformed(f"line {line}: json: unsupported value: {text}")
     return value
+
+
+def float_as_key(number: float) -> str:
+    """As sigs.k8s.io/yaml writes it: `FormatFloat(number, 'g', -1, 32)`, with YAML's own names."""
+    try:
+        packed = struct.pack("f", number)
+    except OverflowError:
+        packed = struct.pack("f", math.copysign(math.inf, number))
+    (single,) = struct.unpack("f", packed)
+    if not math.isfinite(single):
+        return ".nan" if math.isnan(single) else ".inf" if single > 0 else "-.inf"
+    tries = (f"{single:.{digits}e}" for digits in range(9))
+    shortest = next(text for text in tries if struct.pack("f", float(text)) == packed)
+    mantissa, _, exponent = shortest.partition("e")
+    if not -4 <= int(exponent) < 6:
+        return shortest
+    digits = len(mantissa.lstrip("-").replace(".", "")) - 1
+    return f"{single:.{max(digits - int(exponent), 0)}f}"
 
 
 def _guess(text: str, wanted: str | None) -> tuple[str, bool | int | float | str | None]:

@@ -11,6 +11,7 @@ k8s.io/apimachinery `runtime/serializer/json/json.go`.
 import codecs
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Any, Never
 
 import yaml
 
-from kcompliance.model.go_scalars import Malformed, resolve
+from kcompliance.model.go_scalars import Malformed, float_as_key, resolve
 
 __all__ = [
     "MAX_BYTES",
@@ -322,10 +323,7 @@ class _Reader:
             case "alias":
                 return self._alias(source, depth)
             case "scalar":
-                return Node(
-                    resolve(source.value, source.tag, plain=source.plain, line=source.line),
-                    source.line,
-                )
+                return Node(_finite(source), source.line)
             case "sequence":
                 return Node([self.node(child, depth + 1) for child in source.children], source.line)
             case _:
@@ -366,7 +364,7 @@ class _Reader:
         if key.kind != "scalar":
             return self.node(key, depth)
         self._count(depth)
-        return Node(_resolve(key), key.line)
+        return Node(_scalar(key), key.line)
 
     def _merged(self, value: _YamlNode, depth: int) -> Iterator[Member]:
         """`<<: *a` or `<<: [*a, *b]`, where the earlier of a list wins."""
@@ -378,6 +376,17 @@ class _Reader:
             merged = self.node(source, depth + 1).value
             if isinstance(merged, Members):
                 yield from merged.items
+
+
+def _scalar(source: _YamlNode) -> bool | int | float | str | None:
+    return resolve(source.value, source.tag, plain=source.plain, line=source.line)
+
+
+def _finite(source: _YamlNode) -> bool | int | float | str | None:
+    value = _scalar(source)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Malformed(f"line {source.line}: json: unsupported value: {source.value}")
+    return value
 
 
 _MERGE = "tag:yaml.org,2002:merge"
@@ -413,7 +422,7 @@ def _key(node: Node) -> str:
         case int(number) if number <= 2**63 - 1:
             return str(number)
         case float(number):
-            return _go_float32(number)
+            return float_as_key(number)
         case list() | Members():
             raise Malformed(f"line {node.line}: invalid map key")
         case _:

@@ -91,8 +91,9 @@ def resolve_path(path: str) -> ObjectAttributes | NonResource:
     verb = rest[0] if rest[0] in _PATH_VERBS and len(rest) > 1 else ""
     if verb:
         rest = rest[1:]
-    namespace = rest[1] if rest[0] == "namespaces" and len(rest) > 1 else ""
-    if namespace and len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
+    in_namespace = rest[0] == "namespaces" and len(rest) > 1
+    namespace = rest[1] if in_namespace else ""
+    if in_namespace and len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
         rest = rest[2:]
     return ObjectAttributes(
         group=group,

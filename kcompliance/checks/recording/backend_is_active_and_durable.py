@@ -36,13 +36,12 @@ def backend_is_active_and_durable(cluster: Cluster, params: Params) -> Iterator[
     read, by whether any were written at all.
     """
     yield from flags_not_seen(cluster, "durable", Kind.METRICS)
+    for aspect in ("log-path-set", "json-format"):
+        yield from flags_not_seen(cluster, aspect)
     for replica in replicas(cluster):
         yield _durable(cluster, replica, params)
         yield _log_path_set(replica)
         yield _json_format(replica)
-    if not replicas(cluster):
-        for aspect in ("log-path-set", "json-format"):
-            yield from flags_not_seen(cluster, aspect)
 
 
 def _durable(cluster: Cluster, replica: Replica, params: Params) -> Finding:

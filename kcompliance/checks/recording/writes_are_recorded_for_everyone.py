@@ -56,8 +56,15 @@ def _judge(cluster: Cluster, policy: PolicyText, params: Params) -> Finding:
             evidence = evidence_of(policy.raw, policy.location or "whole file", reasons[0])
             because = f"kube-apiserver refuses it, so it records nothing: {reasons[0]}"
             return Finding.failed(policy.name, because, evidence)
-        case Loaded(policy=rules):
+        case Loaded(policy=rules) as loaded:
             tried = _try(policy, rules, params)
+            if tried.good and loaded.needs_group_wildcard and cluster.version is None:
+                return Finding.manual(
+                    policy.name,
+                    f'{tried.because}; before Kubernetes 1.36 its group "*" stops the server',
+                    "Do all API servers with this policy run Kubernetes 1.36 or newer?",
+                    tried.evidence,
+                )
             verdict = Finding.passed if tried.good else Finding.failed
             return verdict(policy.name, tried.because, tried.evidence)
 

@@ -26,6 +26,7 @@ from kcompliance.model.audit_policy.policy import (
     Rule,
     Stage,
 )
+from kcompliance.model.documents import split_documents
 from kcompliance.model.go_tree import Malformed, Members, Node, Unsure, read_tree
 from kcompliance.model.kubernetes_version import KubernetesVersion
 
@@ -101,6 +102,7 @@ def load_policy(
             _warning(path, line, "duplicate field, the last counts")
             for path, line in decoding.repeated
         ),
+        *_second_document(data),
     ]
     warnings.sort(key=lambda warning: (warning.line, warning.path))
     return Loaded(policy=_policy(document, _rule_lines(tree)), warnings=tuple(warnings))
@@ -108,6 +110,22 @@ def load_policy(
 
 def _warning(path: str, line: int, problem: str) -> PolicyWarning:
     return PolicyWarning(message=f"{problem}: {path} (line {line})", path=path, line=line)
+
+
+def _second_document(data: bytes) -> list[PolicyWarning]:
+    line = 1
+    beginnings = []
+    for chunk in split_documents(data):
+        if any(map(_SAYS_SOMETHING.match, chunk.splitlines())):
+            beginnings.append(line)
+        line += len(chunk.splitlines())
+    if len(beginnings) < 2:
+        return []
+    message = f"a second document, of which nothing is read (line {beginnings[1]})"
+    return [PolicyWarning(message=message, path="", line=beginnings[1])]
+
+
+_SAYS_SOMETHING = re.compile(rb"(?!(---|\.\.\.)?[ \t]*(#|$)|%)")
 
 
 # --- apiVersion and kind -------------------------------------------------------------------

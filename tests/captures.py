@@ -1,0 +1,55 @@
+"""Captures for tests, in as few words as their content allows."""
+
+from datetime import UTC, datetime
+
+from kcompliance.model.reading import Absent, Kind, Origin, Raw, Unreadable
+
+__all__ = ["LOG_FLAG", "NOW", "POLICY_FLAG", "SOUND_POLICY", "absent", "pod", "raw", "unreadable"]
+
+NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
+POLICY_FLAG = "--audit-policy-file=/etc/kubernetes/audit-policy.yaml"
+LOG_FLAG = "--audit-log-path=/var/log/kubernetes/audit/audit.log"
+SOUND_POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+  - level: Metadata
+"""
+
+
+def origin(kind: Kind, resource: str, collector: str = "files") -> Origin:
+    return Origin(kind=kind, resource=resource, collector=collector, collected_at=NOW)
+
+
+def raw(kind: Kind, resource: str, text: str, collector: str = "files") -> Raw:
+    return Raw(origin=origin(kind, resource, collector), content=text.encode())
+
+
+def unreadable(kind: Kind, resource: str, reason: str = "timed out") -> Unreadable:
+    return Unreadable(origin=origin(kind, resource), reason=reason)
+
+
+def absent(kind: Kind, resource: str) -> Absent:
+    return Absent(origin=origin(kind, resource), reason="not there")
+
+
+def pod(*flags: str, name: str = "kube-apiserver-cp-1", version: str = "v1.35.4") -> str:
+    """A static pod of a server, with the policy and the log mounted from the node."""
+    words = "".join(f"        - {flag}\n" for flag in flags)
+    return f"""\
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: kube-system}}
+spec:
+  containers:
+    - name: kube-apiserver
+      image: registry.k8s.io/kube-apiserver:{version}
+      command:
+        - kube-apiserver
+{words}      volumeMounts:
+        - {{name: policy, mountPath: /etc/kubernetes/audit-policy.yaml, readOnly: true}}
+        - {{name: audit-log, mountPath: /var/log/kubernetes/audit}}
+  volumes:
+    - {{name: policy, hostPath: {{path: /etc/kubernetes/audit-policy.yaml}}}}
+    - {{name: audit-log, hostPath: {{path: /var/log/kubernetes/audit}}}}
+"""

@@ -1,0 +1,1 @@
+"""Tests of the controls that the package ships, and of their loader."""
