@@ -75,14 +75,13 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    as_json = wants_json(arguments, os.environ)
     try:
         return int(app(arguments, standalone_mode=False) or ExitCode.GOOD)
     except KcomplianceError as error:
-        report_error(error, error.exit_code, as_json=as_json)
+        report_error(error, error.exit_code, as_json=wants_json(arguments, os.environ))
         return error.exit_code
     except typer.TyperException as error:
-        return _call_was_wrong(error, as_json=as_json)
+        return _call_was_wrong(error, as_json=wants_json(arguments, os.environ))
     except (KeyboardInterrupt, typer.Abort):
         note("interrupted")
         return ExitCode.INTERRUPTED
@@ -96,7 +95,7 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if "--debug" in arguments:
             raise
-        return _broke(error, as_json=as_json)
+        return _broke(error, as_json=wants_json(arguments, os.environ))
 
 
 def _call_was_wrong(error: typer.TyperException, *, as_json: bool) -> int:

@@ -102,6 +102,9 @@ def explain(
         raise UsageError("--policy and --requests cannot both be standard input")
     data = _read(str(policy))
     loaded = _loaded(data, str(policy), _kubernetes(version))
+    single = (user, groups, verb, resource, api_group, namespace, name, path)
+    if requests is not None and any(single):
+        raise UsageError("--requests brings users and requests of its own: leave the others out")
     evaluator = PolicyEvaluator(loaded.policy)
     asked: Iterable[Request] = (
         _recorded_requests(requests)

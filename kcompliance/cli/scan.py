@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kcompliance.cli.terminal import Format, ProgressStyle, note, progress, put, put_table
+from kcompliance.cli.terminal import (
+    CONFIGURED_FORMAT,
+    Format,
+    ProgressStyle,
+    note,
+    progress,
+    put,
+    put_table,
+)
 from kcompliance.errors import NothingToScan, UsageError
 from kcompliance.model.control import Platform
 from kcompliance.model.finding import Severity
@@ -30,6 +38,7 @@ def _use_config(ctx: typer.Context, path: Path | None) -> Path | None:
 
     config = read_config(path)
     ctx.obj = config
+    CONFIGURED_FORMAT.set(config.options.get("format_"))
     if config.path is not None:
         note(f"using {config.path}")
     ctx.default_map = {**(ctx.default_map or {}), **config.options}

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kcompliance.collect.interface import Progress
 
 __all__ = [
+    "CONFIGURED_FORMAT",
     "Format",
     "ProgressStyle",
     "note",
@@ -52,6 +54,10 @@ class ProgressStyle(StrEnum):
     NONE = "none"
 
 
+CONFIGURED_FORMAT: ContextVar[str | None] = ContextVar("configured format", default=None)
+"""What kcompliance.yaml says, once it was read; for failures after that."""
+
+
 def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether the caller reads JSON; also where the call itself could not be understood."""
     chosen = environment.get("KCOMPLIANCE_FORMAT", "")
@@ -60,6 +66,7 @@ def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool
             chosen = arguments[index + 1]
         elif argument.startswith("--format="):
             chosen = argument.partition("=")[2]
+    chosen = chosen or CONFIGURED_FORMAT.get() or ""
     return chosen == Format.JSON.value
 
 

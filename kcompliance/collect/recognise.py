@@ -11,7 +11,7 @@ import yaml
 
 from kcompliance.model.apiserver import api_servers_in, parse_command_line, parse_flagz
 from kcompliance.model.assemble import looks_like_policy, policies_in
-from kcompliance.model.documents import Malformed, read_documents, split_documents
+from kcompliance.model.documents import Malformed, Unsure, read_documents, split_documents
 from kcompliance.model.go_tree import is_json
 from kcompliance.model.reading import REDACTED, Kind
 
@@ -54,8 +54,19 @@ def recognise(data: bytes) -> Recognised | None:
         raise
     if not documents:
         return None
+    _refuse_mixture(documents)
     kind = _kind_of(documents[0], data)
     return Recognised(kind=kind, content=data) if kind else _objects(documents, data)
+
+
+def _refuse_mixture(documents: list[Any]) -> None:
+    """A server reads the first document of its policy file only, and so would we."""
+    policies = [isinstance(document, dict) and _is_policy(document) for document in documents]
+    others = (document for document, policy in zip(documents, policies, strict=True) if not policy)
+    if any(policies) and any(_relevant(document, "") for document in others):
+        raise Unsure("an audit policy and other objects in one file: give each a file of its own")
+    if any(policies[1:]) and not policies[0]:
+        raise Unsure("an audit policy behind another document: give it a file of its own")
 
 
 def _is_log(data: bytes) -> bool:

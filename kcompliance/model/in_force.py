@@ -7,6 +7,7 @@ from kcompliance.model.apiserver import (
     ApiServer,
     AuditSettings,
     FromObject,
+    Mount,
     audit_settings,
     audit_settings_from_flagz,
 )
@@ -114,7 +115,7 @@ def policy_of(cluster: Cluster, replica: Replica) -> FoundPolicy | AmbiguousPoli
     server = replica.server
     mount = server.mount_for(path) if server else None
     if mount is not None and isinstance(mount.source, FromObject):
-        return _from_object(cluster, mount.source)
+        return _from_object(cluster, mount, mount.source, path)
     node_path = server.host_path(path) if server and _mounts_known(server) else path
     if node_path is None:
         return NoPolicyText()  # a file of the same path on the node is not the one it reads
@@ -136,12 +137,14 @@ def _mounts_known(server: ApiServer) -> bool:
 
 
 def _from_object(
-    cluster: Cluster, source: FromObject
+    cluster: Cluster, mount: Mount, source: FromObject, path: str
 ) -> FoundPolicy | AmbiguousPolicy | NoPolicyText:
-    """A Secret may have the name of a ConfigMap, so only a mounted ConfigMap names one."""
+    """The key of the ConfigMap that the path names; a Secret may have the same name as one."""
     if source.kind != "configMap":
         return NoPolicyText()
-    return _one_of([p for p in cluster.policies if p.config_map == source.name])
+    key = mount.sub_path or PurePosixPath(path).name
+    found = [p for p in cluster.policies if (p.config_map, p.path) == (source.name, key)]
+    return _one_of(found)
 
 
 def _one_of(found: list[PolicyText]) -> FoundPolicy | AmbiguousPolicy | NoPolicyText:

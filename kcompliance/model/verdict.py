@@ -7,7 +7,7 @@ from typing import Any
 from kcompliance.model.control import Aspect, Control, Framework, FrameworkItem, Satisfies
 from kcompliance.model.finding import Finding, Status
 
-__all__ = ["ItemVerdict", "Judged", "control_status", "item_verdicts", "worst"]
+__all__ = ["ItemVerdict", "Judged", "control_status", "item_verdicts", "unanswered_items", "worst"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,15 @@ def item_verdicts(
             status = worst(j.finding.status for j in mapped)
             verdicts.append(ItemVerdict(item=item, status=status, aspects=tuple(names)))
     return tuple(verdicts)
+
+
+def unanswered_items(
+    framework: Framework, version: str | None, verdicts: Iterable[ItemVerdict]
+) -> tuple[FrameworkItem, ...]:
+    """The items of a framework (of one of its versions) that no finding answers."""
+    answered = {verdict.item for verdict in verdicts}
+    asked = (item for item in framework.items if version is None or version in item.versions)
+    return tuple(item for item in asked if item not in answered)
 
 
 def _is(satisfies: Satisfies, framework: Framework, item: FrameworkItem) -> bool:

@@ -9,8 +9,8 @@ import msgspec
 from kcompliance import __version__
 from kcompliance.model.finding import Evidence, Status
 from kcompliance.model.reading import Absent, Capture, Raw, Unreadable
-from kcompliance.model.verdict import Judged, control_status, item_verdicts
-from kcompliance.report.interface import Outcome, Target
+from kcompliance.model.verdict import Judged, control_status, item_verdicts, unanswered_items
+from kcompliance.report.interface import ChosenFramework, Outcome, Target
 
 __all__ = ["SCAN_SCHEMA", "Scan", "render_json"]
 
@@ -107,12 +107,16 @@ class ItemV1(msgspec.Struct, kw_only=True):
 
 
 class FrameworkV1(msgspec.Struct, kw_only=True):
-    """A framework that was asked for; `version` null means all of its versions."""
+    """A framework that was asked for; `version` null means all of its versions.
+
+    `unanswered` are items that no control here is about: nothing is said of them.
+    """
 
     id: str
     title: str
     version: str | None
     items: list[ItemV1]
+    unanswered: list[str]
 
 
 class SummaryV1(msgspec.Struct, kw_only=True):
@@ -244,20 +248,24 @@ def _evidence(evidence: Evidence) -> EvidenceV1:
 
 
 def _frameworks(outcome: Outcome) -> list[FrameworkV1]:
-    return [
-        FrameworkV1(
-            id=chosen.framework.id,
-            title=chosen.framework.title,
-            version=chosen.version,
-            items=[
-                ItemV1(
-                    id=verdict.item.id,
-                    title=verdict.item.title,
-                    status=verdict.status.value,
-                    aspects=list(verdict.aspects),
-                )
-                for verdict in item_verdicts(chosen.framework, chosen.version, outcome.judged)
-            ],
-        )
-        for chosen in outcome.frameworks
-    ]
+    return [_framework(chosen, outcome) for chosen in outcome.frameworks]
+
+
+def _framework(chosen: ChosenFramework, outcome: Outcome) -> FrameworkV1:
+    framework, version = chosen.framework, chosen.version
+    verdicts = item_verdicts(framework, version, outcome.judged)
+    return FrameworkV1(
+        id=framework.id,
+        title=framework.title,
+        version=version,
+        items=[
+            ItemV1(
+                id=verdict.item.id,
+                title=verdict.item.title,
+                status=verdict.status.value,
+                aspects=list(verdict.aspects),
+            )
+            for verdict in verdicts
+        ],
+        unanswered=[item.id for item in unanswered_items(framework, version, verdicts)],
+    )

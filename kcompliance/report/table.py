@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kcompliance.model.finding import Evidence, Status
-from kcompliance.model.verdict import Judged, item_verdicts
+from kcompliance.model.verdict import Judged, item_verdicts, unanswered_items
 from kcompliance.report.interface import ChosenFramework, Outcome
 from kcompliance.report.printable import printable
 
@@ -135,9 +135,12 @@ def _framework(chosen: ChosenFramework, outcome: Outcome) -> RenderableType:
     )
     for column in ("item", "verdict", "title"):
         table.add_column(column, overflow="fold")
-    for verdict in item_verdicts(chosen.framework, chosen.version, outcome.judged):
+    verdicts = item_verdicts(chosen.framework, chosen.version, outcome.judged)
+    for verdict in verdicts:
         status = Text(verdict.status.value, STYLES[verdict.status])
         table.add_row(verdict.item.id, status, verdict.item.title)
+    for item in unanswered_items(chosen.framework, chosen.version, verdicts):
+        table.add_row(item.id, Text("no control", "dim"), item.title)
     return table
 
 

@@ -61,7 +61,8 @@ def _judge(cluster: Cluster, replica: Replica) -> Finding:
                 replica.name, f"several different texts could be {path}: {names}", evidence
             )
         case FoundPolicy(policy=policy, note=note):
-            notes = (*((note,) if note else ()), *_shared_text(cluster, policy))
+            problems = replica.server.arguments.problems if replica.server else ()
+            notes = (*((note,) if note else ()), *_shared_text(cluster, policy), *problems)
             return _judge_text(cluster, replica, policy, evidence, notes)
 
 

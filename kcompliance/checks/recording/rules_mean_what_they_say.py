@@ -22,7 +22,7 @@ class Params:
 
 _CODES = {
     "known-fields": ("L1",),
-    "rules-fire": ("L2", "L3", "L4", "L5", "L7", "L9"),
+    "rules-fire": ("L2", "L3", "L5", "L7", "L9"),
     "catch-all": ("L8", "L11"),
 }
 _GOOD = {
@@ -71,6 +71,14 @@ def _judge(cluster: Cluster, policy: PolicyText, params: Params) -> Iterator[Fin
             more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
             evidence = tuple(item for lint in found for item in _evidence(policy, lint))
             yield Finding.failed(policy.name, because + more, evidence, aspect=aspect)
+        elif aspect == "rules-fire" and loaded.needs_group_wildcard and cluster.version is None:
+            yield Finding.manual(
+                policy.name,
+                'group "*" matches from Kubernetes 1.36 on, and stops a server before',
+                "Do all API servers with this policy run Kubernetes 1.36 or newer?",
+                evidence_of(policy.raw, policy.location or "rules", "L4"),
+                aspect=aspect,
+            )
         else:
             evidence = evidence_of(policy.raw, policy.location or "rules")
             yield Finding.passed(
