@@ -82,6 +82,14 @@ def test_the_environment_asks_for_json_too(tmp_path: Path) -> None:
     assert done.code == 2
 
 
+def test_the_configuration_asks_for_json_too(tmp_path: Path) -> None:
+    (tmp_path / "kcompliance.yaml").write_text("format: json\n")
+    done = kcompliance("scan", "missing.yaml", cwd=tmp_path)
+
+    _check(done.json, "error-v1")
+    assert done.code == 2
+
+
 @pytest.mark.parametrize("policy", [SOUND_POLICY, HOLED_POLICY], ids=["sound", "holed"])
 def test_a_scan_is_one_document(tmp_path: Path, policy: str) -> None:
     folder = cluster(tmp_path / "node", policy=policy)

@@ -134,6 +134,7 @@ def test_a_line_that_is_no_event_leaves_no_half_document(folder: Path) -> None:
         ("--verb", "get", "--path", "/x", "--namespace", "a"),
         ("--verb", "get", "--resource", "pods", "--group", "dev"),
         ("--requests", "missing.log"),
+        ("--requests", "-", "--user", "jo"),
         ("--verb", "get", "--path", "/x", "--kubernetes-version", "newest"),
     ],
     ids=" ".join,

@@ -316,3 +316,24 @@ def test_a_bundle_is_never_saved_over_something(tmp_path: Path) -> None:
 
     assert (done.code, done.out) == (4, "")
     assert list((tmp_path / "saved").iterdir()) == []
+
+
+def test_items_of_a_framework_that_no_control_answers_are_named(tmp_path: Path) -> None:
+    folder = cluster(tmp_path / "node")
+    chosen = ("--control", "KC-AUD-005", "--framework", "cis-kubernetes:1.12")
+
+    done = kcompliance("scan", folder, *chosen, "--format", "json", cwd=tmp_path)
+    table = kcompliance("scan", folder, *chosen, cwd=tmp_path)
+
+    assert [item["id"] for item in done.json["frameworks"][0]["items"]] == ["3.2.1"]
+    assert done.json["frameworks"][0]["unanswered"] == ["1.2.16", "3.2.2"]
+    assert "no control" in table.out
+
+
+def test_a_result_goes_through_a_pipe_that_is_named_as_output(tmp_path: Path) -> None:
+    folder = cluster(tmp_path / "node")
+
+    done = kcompliance("scan", folder, "--output", "/dev/stdout", cwd=tmp_path)
+
+    assert "4 controls" in done.out
+    assert not Path("/dev/stdout").is_file() or Path("/dev/stdout").is_symlink()

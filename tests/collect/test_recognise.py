@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kcompliance.collect.recognise import recognise
-from kcompliance.model.documents import Malformed
+from kcompliance.model.documents import Malformed, Unsure
 from kcompliance.model.reading import Kind
 from tests.captures import LOG_FLAG, POLICY_FLAG, SOUND_POLICY, pod
 
@@ -169,3 +169,30 @@ def test_of_metrics_only_the_audit_counters_are_kept() -> None:
     assert found is not None
     assert b"request_total" not in found.content
     assert b"apiserver_audit_event_total 5" in found.content
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_policy_and_a_server_in_one_file_are_not_taken_apart(order: int) -> None:
+    parts = [SOUND_POLICY, pod(POLICY_FLAG)][::order]
+
+    with pytest.raises(Unsure, match="one file"):
+        recognise("---\n".join(parts).encode())
+
+
+def test_a_policy_behind_another_document_is_not_taken_for_one_that_a_server_reads() -> None:
+    with pytest.raises(Unsure, match="behind another document"):
+        recognise(b"kind: Namespace\n---\n" + SOUND_POLICY.encode())
+
+
+def test_a_log_of_one_json_object_a_line_is_passed_over() -> None:
+    line = (
+        b'{"kind":"Event","apiVersion":"audit.k8s.io/v1","objectRef":{"name":"kube-apiserver"}}\n'
+    )
+
+    assert recognise(line * 3) is None
+
+
+def test_prose_about_the_server_is_no_command_line() -> None:
+    prose = b"kube-apiserver --audit-log-path is the flag that names the log, see the page on it\n"
+
+    assert recognise(prose) is None
