@@ -85,7 +85,7 @@ def _of_known_aspect(control: Control, finding: Finding) -> Finding:
 
 def _platform_unread(cluster: Cluster) -> tuple[Unreadable, ...]:
     """The gaps where a provider was named and nothing that it or the cluster said confirms it."""
-    if cluster.platform_raw:
+    if cluster.platform_raw or cluster.api_servers:
         return ()
     kinds = (Kind.AKS_CLUSTER, Kind.EKS_CLUSTER)
     return tuple(gap for gap in cluster.gaps if gap.origin.kind in kinds)

@@ -1,6 +1,7 @@
 """The JSON Schemas of everything that kcompliance writes as JSON, made from its own types."""
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -35,6 +36,8 @@ def json_schema(schema: str) -> dict[str, Any]:
         [DOCUMENTS[schema]], ref_template="#/$defs/{name}"
     )
     root = parts[reference["$ref"].rpartition("/")[2]]
+    for part in parts.values():  # docstrings keep their indentation before Python 3.13
+        part["description"] = cleandoc(part["description"])
     root["properties"]["schema"] = {"const": schema}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

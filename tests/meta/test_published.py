@@ -9,7 +9,7 @@ from kcompliance.controls import load_controls
 from kcompliance.errors import ExitCode
 from tests.published import ROOT, output_of, published_files
 
-DOCUMENTS = sorted(p for p in ROOT.glob("docs/**/*.md")) + [ROOT / "README.md"]
+DOCUMENTS = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"]
 COMMANDS = ["scan", "policy explain", "policy lint", "controls list", "controls show"]
 COMMANDS += ["controls test", "exit-codes", "demo"]
 
