@@ -36,7 +36,6 @@ FEWEST_REQUESTS = 190
 SAMPLES = sorted((REPOSITORY / "tests" / "samples" / "policies").glob("*.yaml"))
 # Policies of other projects, kept beside the checkout where there are any.
 FOREIGN = sorted((REPOSITORY.parent / "shared/data/audit-policies/_derived").glob("*.yaml"))
-FOREIGN_EVERY_DAY = ("published", "gce-configure-helper", "falcosecurity", "openshift", "kubespray")
 WITH_MANAGED_FIELDS = {"settings", "reader", "readers", "web", "wheel"}
 """Objects that are created with something in them: a name alone makes no managedFields."""
 ON_1_33 = ("managed-cloud", "omit-stages", "users-and-groups")
@@ -47,11 +46,9 @@ def cases() -> Iterator[Any]:
         yield pytest.param(path, "1.36", id=f"{path.stem}-1.36")
         if path.stem in ON_1_33:
             yield pytest.param(path, "1.33", id=f"{path.stem}-1.33")
-    today = {next((p for p in FOREIGN if name in p.stem), None) for name in FOREIGN_EVERY_DAY}
     for path in FOREIGN:
         if isinstance(load_policy(path.read_bytes()), Loaded):
-            marks = () if path in today else (pytest.mark.long,)
-            yield pytest.param(path, "1.36", id=f"{path.stem}-1.36", marks=marks)
+            yield pytest.param(path, "1.36", id=f"{path.stem}-1.36")
 
 
 @pytest.mark.parametrize(("policy", "version"), list(cases()))
