@@ -8,6 +8,7 @@ are taken out, from `/metrics` all but the audit counters.
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 import yaml
 
+from kcompliance import __version__
 from kcompliance.collect.interface import Progress
 from kcompliance.collect.recognise import redact_environment
 from kcompliance.model.apiserver import api_servers_in
@@ -26,10 +28,12 @@ from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Unread
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
+    from urllib3.response import BaseHTTPResponse
 
 __all__ = ["collect_kubernetes"]
 
-CONNECT_SECONDS, READ_SECONDS = 10, 30
+CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 10, 30, 60
+READ_BYTES = 1024 * 1024
 MAX_BYTES = 64 * 1024 * 1024
 FLAGZ_SINCE = KubernetesVersion(1, 36)
 PAGE = 100
@@ -109,7 +113,9 @@ def _open(context: str | None) -> "ApiClient | str":
         retry_after_max=15,
         raise_on_status=False,
     )
-    return client.ApiClient(configuration)
+    api = client.ApiClient(configuration)
+    api.user_agent = f"kcompliance/{__version__}"
+    return api
 
 
 def _in_cluster() -> bool:
@@ -153,12 +159,32 @@ def _get(
         response = api.call_api(
             method, url, headers, _request_timeout=(CONNECT_SECONDS, READ_SECONDS)
         )
-        content: bytes = response.response.read(MAX_BYTES + 1, decode_content=True)
-        response.response.release_conn()
+        content = _whole_body(response.response)
     except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
-        cut_off = isinstance(error, urllib3.exceptions.ProtocolError)
-        return _Failed(_in_words(error, _server(api)), unreachable=not cut_off)
+        garbled = (urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError)
+        unreachable = not isinstance(error, garbled)
+        return _Failed(_in_words(error, _server(api)), unreachable=unreachable)
+    if content is None:
+        return _Failed(f"the answer was not complete after {ANSWER_SECONDS} seconds")
     return _outcome(response.status, content, permission)
+
+
+def _whole_body(response: "BaseHTTPResponse") -> bytes | None:
+    """The body, cut where it is too large; None if it takes too long.
+
+    Each read has its own time limit, but a body that drips would never meet that.
+    """
+    deadline = time.monotonic() + ANSWER_SECONDS
+    content = bytearray()
+    while len(content) <= MAX_BYTES and (piece := response.read1(READ_BYTES, decode_content=True)):
+        content += piece
+        if time.monotonic() > deadline:
+            response.close()
+            return None
+    if len(content) > MAX_BYTES:
+        response.close()  # not to be used again: the rest is still in it
+    response.release_conn()
+    return bytes(content)
 
 
 def _server(api: "ApiClient") -> str:

@@ -25,6 +25,12 @@ class AuditMetrics:
         """Whether the server has written any event since its start."""
         return bool(self.events)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether a policy was asked about requests, none of which was to be recorded."""
+        asked = {level for level, requests in self.levels.items() if requests}
+        return asked == {"None"}
+
 
 _SAMPLE = re.compile(
     rb"^apiserver_audit_(event_total|level_total|requests_rejected_total|error_total)"

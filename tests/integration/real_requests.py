@@ -22,7 +22,7 @@ from tests.servers.kubelet_stand_in import KubeletStandIn
 __all__ = ["Sent", "send_all", "user_agent"]
 
 TIMEOUT = 30
-SECONDS_FOR_A_NEW_KIND = 20
+SECONDS_TO_TAKE_EFFECT = 20
 SETUP_AGENT = "setup"
 WATCH = "watch=true&timeoutSeconds=30&resourceVersion=0"
 """Watches are ended by hanging up. From version 0 on they begin at once."""
@@ -156,10 +156,10 @@ class _Client:
         answer: dict[str, Any] = json.loads(text)
         return answer
 
-    def wait_for(self, path: str) -> None:
-        """Until there is something at this path."""
-        deadline = time.monotonic() + SECONDS_FOR_A_NEW_KIND
-        headers = {"Authorization": f"Bearer {ADMIN.token}", "User-Agent": SETUP_AGENT}
+    def wait_for(self, path: str, who: Who = ADMIN) -> None:
+        """Until there is something at this path that this user may see."""
+        deadline = time.monotonic() + SECONDS_TO_TAKE_EFFECT
+        headers = {"Authorization": f"Bearer {who.token}", "User-Agent": SETUP_AGENT}
         while self.ask("GET", path, headers=headers)[0] != HTTPStatus.OK:
             assert time.monotonic() < deadline, path
             time.sleep(0.05)
@@ -234,6 +234,7 @@ def _all(client: _Client, kubelet_port: int) -> Iterator[_Planned]:
     yield from _permissions()
     client.wait_for(WIDGETS)
     yield from _custom_objects()
+    client.wait_for(f"{A}/configmaps/settings", NOBODY)
     yield from _other_users()
     yield from _reviews()
     yield from _paths()
@@ -382,7 +383,6 @@ def _nodes_and_pods(kubelet_port: int) -> Iterator[_Planned]:
     container = {"name": "web", "image": "example.com/web:1"}
     pod = named(
         "web",
-        labels=None,
         spec={
             "nodeName": "node1",
             "serviceAccountName": "robot",

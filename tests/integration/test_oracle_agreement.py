@@ -140,6 +140,39 @@ def test_corners_of_bytes_are_read_as_by_the_server(text: bytes, audit_oracle: A
     assert difference_in_loading(text, load_policy(text, V1_36), audit_oracle) is None
 
 
+NUMBERS = [
+    ".inf",
+    "-.Inf",
+    ".nan",
+    "1e5",
+    "100000.5",
+    "1234567.8",
+    "1e-4",
+    "1e-5",
+    "1e39",
+    "-1e-46",
+]
+NUMBERS += [
+    "0.1",
+    "16777217.0",
+    "-0.0",
+    "3.4028236e38",
+    "!!float 3",
+    "0x1F",
+    "1_0.5",
+    "99999999999",
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_keys_that_are_numbers_are_called_as_by_the_server(
+    number: str, audit_oracle: AuditOracle
+) -> None:
+    text = f"apiVersion: audit.k8s.io/v1\nrules: [{{level: None}}]\n{number}: x\n".encode()
+
+    assert difference_in_loading(text, load_policy(text, V1_36), audit_oracle) is None
+
+
 # --- comparing -------------------------------------------------------------------------------
 
 

@@ -151,7 +151,7 @@ def _inactive(cluster: Cluster, replica: Replica) -> tuple[str, tuple[Evidence, 
             evidence_of(replica.raw, "--audit-policy-file", "not set"),
         )
     metrics = cluster.metrics
-    if isinstance(metrics, Seen) and not metrics.value.recording:
+    if isinstance(metrics, Seen) and not (metrics.value.recording or metrics.value.quiet):
         return (
             "a backend is set, but the server's counters say that no event was written since "
             "its start",

@@ -51,6 +51,7 @@ CORE_RESOURCES = frozenset(
 _OBJECT_VERBS = frozenset(
     {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "proxy"}
 )
+_NAMELESS_VERBS = frozenset({"create", "list", "watch", "deletecollection"})
 _HTTP_VERBS = frozenset(
     {"get", "head", "post", "put", "patch", "delete", "connect", "options", "trace"}
 )
@@ -162,11 +163,12 @@ def _informational(rule: Rule) -> Iterator[_Remark]:
                 yield "L6", f'"{spec}" does not include {names}', True
             if spec.endswith("/*") and spec != "*/*":
                 yield "L6", f'"{spec}" also matches {spec[:-2]} itself', True
-        if group.resource_names and {"create", "list", "deletecollection"} & set(rule.verbs):
+        whole_objects = any("/" not in spec for spec in group.resources)
+        if group.resource_names and whole_objects and _NAMELESS_VERBS & set(rule.verbs):
             yield (
                 "L12",
-                "resourceNames never match a create, and a list or deletecollection only "
-                "with a field selector: those requests carry no name",
+                "resourceNames never match a create or deletecollection, and a list or watch "
+                "only with a field selector: those requests carry no name",
                 True,
             )
     if rule.non_resource_urls and rule.level > Level.METADATA:
