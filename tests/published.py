@@ -1,7 +1,7 @@
 """Every generated file of the project: `python -m tests.published` writes them anew.
 
-JSON Schemas and sample reports in `reports/`, the pages of the controls in `docs/controls/`, and the
-outputs of commands that the README shows. A test compares what is committed with what is made here.
+JSON Schemas and sample reports in `reports/`, the pages of the controls in `docs/controls/`, and
+the outputs of commands that the README shows. A test compares what is committed with what is made.
 """
 
 import json
