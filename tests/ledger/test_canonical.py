@@ -102,7 +102,7 @@ def test_the_largest_integers_depths_and_sizes_are_taken() -> None:
 @pytest.mark.parametrize(
     "value",
     [1.0, float("nan"), MAX_INTEGER + 1, b"bytes", "\ud800", {1: 2}, {"\ud800": 1}, object()],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_no_record_may_hold_is_never_written(value: object) -> None:
     with pytest.raises(ValueError, match="cannot be a record"):

@@ -102,6 +102,30 @@ def test_published_consistency_proofs(first: int, second: int) -> None:
     )
 
 
+def test_every_proof_of_every_small_tree_holds_at_its_place_only() -> None:
+    leaves = [leaf_hash(b"%d" % number) for number in range(34)]
+    roots = [merkle_root(leaves[:size]) for size in range(len(leaves) + 1)]
+    for size in range(1, len(leaves) + 1):
+        for index in range(size):
+            proof = inclusion_proof(leaves[:size], index)
+            for place in (index, index ^ 1, index + 1, size - 1):
+                fault = inclusion_fault(
+                    leaf=leaves[index], index=place, size=size, proof=proof, root=roots[size]
+                )
+                assert (fault is None) == (place == index)
+        for first in range(size + 1):
+            proof = consistency_proof(leaves[:size], first)
+            for other in {first, max(first - 1, 0), min(first + 1, size)}:
+                fault = consistency_fault(
+                    first=first,
+                    first_root=roots[other],
+                    second=size,
+                    second_root=roots[size],
+                    proof=proof,
+                )
+                assert (fault is None) == (other == first)
+
+
 def test_the_empty_tree_is_the_beginning_of_every_tree() -> None:
     assert consistency_proof(LEAVES, 0) == ()
     for root, fits in ((EMPTY_ROOT, True), (ROOTS[1], False)):

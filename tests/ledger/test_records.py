@@ -272,6 +272,28 @@ def test_numbers_of_an_empty_shard_are_taken() -> None:
         assert code(value) is None
 
 
+def test_the_smallest_and_the_largest_values_are_taken() -> None:
+    share = IndexShare(index="a", index_uuid="b", shard=0, docs=1)
+    for record in (
+        replace(commit(1, sha256(b"cp")), n=10**12 - 1),
+        commit(1, None),
+        replace(stream(), window_seconds=1),
+        window(docs=1),
+        file_window(0, 1, docs=1),
+        replace(
+            segment(docs=1),
+            size=1,
+            content_size=1,
+            frames=((1, 1),),
+            first_event=JULY,
+            last_event=JULY,
+            source=replace(segment().source, shares=(share,)),
+        ),
+        replace(window(), rev=2**53 - 1),
+    ):
+        assert decode_record(encode_record(record)) == record
+
+
 # --- attack 22: names that lead elsewhere, in records that are otherwise good ---------------------
 
 NOT_ITS_NAME = {
