@@ -254,6 +254,21 @@ def test_a_rotation_is_signed_by_both_keys() -> None:
     assert code(GOOD, RING, NEXT_SIGNER) is INVALID
 
 
+@pytest.mark.parametrize("bad", [SIGNER, NEXT_SIGNER])
+def test_one_bad_signature_of_a_known_key_is_enough(bad: KeySigner) -> None:
+    good = NEXT_SIGNER if bad is SIGNER else SIGNER
+    line = signed_by(bad, b"another text\n").split(b"\n\n")[1]
+    data = sign_checkpoint(AT_10, [good]) + line
+    assert code(data, trusting(SIGNER, NEXT_SIGNER)) is INVALID
+    assert code(data, trusting(good), bad) is INVALID
+    assert code(data, trusting(good)) is MALFORMED
+
+
+def test_the_largest_tree_is_taken() -> None:
+    largest = Checkpoint(origin=ORIGIN, size=2**53 - 1, root=ROOT)
+    assert code(sign_checkpoint(largest, [SIGNER])) is None
+
+
 def test_a_key_never_vouches_for_itself() -> None:
     alone = sign_checkpoint(AT_10, [NEXT_SIGNER])
     assert code(alone, RING, NEXT_SIGNER) is INVALID

@@ -55,6 +55,11 @@ def test_windows_that_tile_are_good_in_any_order() -> None:
         assert len(result.windows[2].segments) == 2
 
 
+def test_a_revision_without_events_brought_none() -> None:
+    (only,) = of(window(0), window(0, docs=0, rev=1), window(0, docs=1, rev=2)).windows
+    assert (only.docs, only.late) == (6, 1)
+
+
 def test_nothing_covers_nothing() -> None:
     result = of()
     assert (result.windows, result.faults, result.start, result.end) == ((), (), None, None)
