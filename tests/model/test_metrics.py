@@ -58,3 +58,13 @@ def test_a_comment_or_a_longer_name_is_no_sample() -> None:
     data = b"# apiserver_audit_event_total 7\napiserver_audit_event_total_created 1.7e9\n"
 
     assert read_audit_metrics(data).events is None
+
+
+def test_a_policy_that_asked_for_nothing_so_far_is_quiet_and_not_off() -> None:
+    quiet = read_audit_metrics(
+        b'apiserver_audit_event_total 0\napiserver_audit_level_total{level="None"} 7\n'
+    )
+    off = read_audit_metrics(b"apiserver_audit_event_total 0\n")
+
+    assert (quiet.quiet, quiet.recording) == (True, False)
+    assert (off.quiet, off.recording) == (False, False)

@@ -73,7 +73,8 @@ def _durable(cluster: Cluster, replica: Replica, params: Params) -> Finding:
         return Finding.failed(replica.name, because, evidence + more, aspect="durable")
     if best.status is Status.MANUAL:
         return Finding.manual(replica.name, best.because, best.question, evidence, aspect="durable")
-    return Finding.passed(replica.name, best.because, evidence, aspect="durable")
+    notes = (_QUIET,) if _is_quiet(cluster) else ()
+    return Finding.passed(replica.name, best.because, evidence, aspect="durable", notes=notes)
 
 
 _ORDER = (Status.FAIL, Status.MANUAL, Status.PASS)
@@ -158,6 +159,14 @@ def _inactive(cluster: Cluster, replica: Replica) -> tuple[str, tuple[Evidence, 
             evidence_of(metrics.raw, "apiserver_audit_event_total", str(metrics.value.events)),
         )
     return None
+
+
+_QUIET = "no event was written yet: the policy asked for none of the requests so far"
+
+
+def _is_quiet(cluster: Cluster) -> bool:
+    metrics = cluster.metrics
+    return isinstance(metrics, Seen) and not metrics.value.recording and metrics.value.quiet
 
 
 def _log_path_set(replica: Replica) -> Finding:
