@@ -3,7 +3,6 @@
 import base64
 import http.client
 import secrets
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -11,7 +10,7 @@ from typing import Final, Self
 from azure.storage.blob import BlobServiceClient
 
 from tests.servers.parts import AZURITE, NODE
-from tests.servers.process import ServerExited, ServerProcess, free_port
+from tests.servers.process import ServerExited, ServerProcess, free_port, status_of
 
 __all__ = ["ACCOUNT", "Azurite"]
 
@@ -94,28 +93,14 @@ class Azurite:
             self._folder / "azurite.log",
         )
         try:
-            self._wait_until_it_answers(self._process)
+            self._process.wait_until(self._answers, _SECONDS_TO_START)
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_it_answers(self, process: ServerProcess) -> None:
-        deadline = time.monotonic() + _SECONDS_TO_START
-        while not self._answers():
-            process.must_run()
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"azurite does not answer\n{process.output()[-3000:]}")
-            time.sleep(0.05)
-
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        status = status_of(self._port, "/")
+        return status is not None and status < http.client.INTERNAL_SERVER_ERROR
 
     def __enter__(self) -> Self:
         return self.start()

@@ -1,13 +1,12 @@
 """An etcd of one member on loopback."""
 
 import http.client
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from tests.servers.parts import ETCD
-from tests.servers.process import ServerExited, ServerProcess, free_port
+from tests.servers.process import ServerExited, ServerProcess, free_port, status_of
 
 _SECONDS_TO_START: Final = 30
 _TRIES_FOR_PORTS: Final = 5
@@ -62,28 +61,13 @@ class Etcd:
         argv = [str(executable), "--unsafe-no-fsync", *(f"{k}={v}" for k, v in settings.items())]
         self._process = ServerProcess("etcd", argv, self._folder / "etcd.log")
         try:
-            self._wait_until_healthy(self._process)
+            self._process.wait_until(self._is_healthy, _SECONDS_TO_START)
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_healthy(self, process: ServerProcess) -> None:
-        deadline = time.monotonic() + _SECONDS_TO_START
-        while not self._is_healthy():
-            process.must_run()
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"etcd does not answer\n{process.output()[-3000:]}")
-            time.sleep(0.02)
-
     def _is_healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
-        try:
-            connection.request("GET", "/health")
-            return connection.getresponse().status == http.client.OK
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return status_of(self._port, "/health") == http.client.OK
 
     def __enter__(self) -> Self:
         return self.start()

@@ -1,8 +1,10 @@
 """A server process of a test: its own log file, stopped by its process id."""
 
+import http.client
 import socket
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +53,16 @@ class ServerProcess:
         if status is not None:
             raise ServerExited(self.name, status, self.output())
 
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Come back when it is ready; `ServerExited` or TimeoutError where it never will be."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            self.must_run()
+            if time.monotonic() > deadline:
+                log = self.output()[-_LOG_TAIL:]
+                raise TimeoutError(f"{self.name} does not answer\n{log}")
+            time.sleep(0.02)
+
     def output(self) -> str:
         """What this process has logged so far."""
         with self.log.open("rb") as log:
@@ -65,6 +77,18 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def status_of(port: int, path: str) -> int | None:
+    """The status with which a plain HTTP server answers; None where it does not."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
 
 
 def free_port() -> int:

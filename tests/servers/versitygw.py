@@ -4,7 +4,6 @@ import http.client
 import json
 import secrets
 import subprocess
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -13,7 +12,7 @@ import boto3
 from botocore.config import Config
 
 from tests.servers.parts import VERSITYGW
-from tests.servers.process import ServerExited, ServerProcess, free_port
+from tests.servers.process import ServerExited, ServerProcess, free_port, status_of
 
 __all__ = ["REGION", "VersityGateway"]
 
@@ -143,28 +142,13 @@ class VersityGateway:
         ]
         self._process = ServerProcess("versitygw", argv, self._folder / "versitygw.log")
         try:
-            self._wait_until_healthy(self._process)
+            self._process.wait_until(self._is_healthy, _SECONDS_TO_START)
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_healthy(self, process: ServerProcess) -> None:
-        deadline = time.monotonic() + _SECONDS_TO_START
-        while not self._is_healthy():
-            process.must_run()
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"versitygw does not answer\n{process.output()[-3000:]}")
-            time.sleep(0.02)
-
     def _is_healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
-        try:
-            connection.request("GET", "/health")
-            return connection.getresponse().status == http.client.OK
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return status_of(self._port, "/health") == http.client.OK
 
     def __enter__(self) -> Self:
         return self.start()
