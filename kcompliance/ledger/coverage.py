@@ -134,8 +134,13 @@ def _range(part: FilePartition) -> CoveredRange:
 
 
 def _window(revisions: Sequence[WindowRecord]) -> CoveredWindow:
-    """One window out of its revisions: what one of them found, no other takes back."""
-    found = {record.status for record in revisions}
+    """One window out of its revisions: what one of them found, no other takes back.
+
+    Except that a last revision by which a source is gone keeps the hole in sight: some of the
+    window was read, and nobody knows what else there was.
+    """
+    gone = revisions[-1].status is WindowStatus.SOURCE_MISSING
+    found = {revisions[-1].status} if gone else {record.status for record in revisions}
     return CoveredWindow(
         start=revisions[0].start,
         end=revisions[0].end,
@@ -163,7 +168,7 @@ def _group_faults(revisions: Sequence[WindowRecord]) -> Iterator[Fault]:
         detail = f"of revisions 0 to {revisions[-1].rev} only {len(numbers)} are there"
         yield _fault(FindingCode.WINDOW_GAP, detail, *bounds)
     if window.status is WindowStatus.SOURCE_MISSING:
-        detail = "the source was gone before it was archived"
+        detail = "the source, or a part of it, was gone before it was archived"
         yield _fault(FindingCode.WINDOW_GAP, detail, *bounds)
 
 

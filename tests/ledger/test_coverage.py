@@ -101,6 +101,10 @@ FAULTS = {
         [window(0), window(0, rev=2**53 - 1)],
         [(GAP, hour(0), hour(1))],
     ),
+    "a part of a source that was gone": (
+        [window(0), source_missing(0, rev=1)],
+        [(GAP, hour(0), hour(1))],
+    ),
     "a source that was gone": ([window(0), source_missing(1)], [(GAP, hour(1), hour(2))]),
     "events without a time, twice": ([undated(0), undated(0)], [(OVERLAP, None, None)]),
     "events without a time, a lost revision": ([undated(1)], [(GAP, None, None)]),
@@ -120,7 +124,6 @@ def test_holes_and_overlaps(case: str) -> None:
 
 GOOD = {
     "a source that came back": [source_missing(0), window(0, rev=1)],
-    "a source that was gone later": [window(0), source_missing(0, rev=1)],
     "events without a time beside windows": [undated(0), undated(1), window(0), window(1)],
     "two files at the same time": [
         file_window(0, 7),
