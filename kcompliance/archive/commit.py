@@ -5,10 +5,9 @@ writers exactly one does. Who loses reads what the winner committed and decides 
 to say: the caller gives its records as a function of the log's end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
 
 from kcompliance.archive.log import MAX_BATCH_BYTES, LogEnd, records_under
 from kcompliance.errors import ExitCode, KcomplianceError
@@ -36,13 +35,10 @@ from kcompliance.ledger.note import MAX_NOTE_BYTES
 from kcompliance.model.digest import sha256
 from kcompliance.stores.interface import AlreadyThere, NotThere, Store
 
-__all__ = ["ClockError", "CommitError", "Lost", "Writer"]
+__all__ = ["AnotherArchive", "ClockError", "CommitError", "Lost", "Writer"]
 
 MAX_CLOCK_STEP = timedelta(minutes=5)
 """How far a clock may be behind the last commit, as clocks of several machines are."""
-
-Retention: TypeAlias = Callable[[datetime], datetime | None]
-"""From the time of a commit to the date until which its objects of the log are locked."""
 
 
 class CommitError(KcomplianceError):
@@ -54,6 +50,10 @@ class CommitError(KcomplianceError):
     def code(self) -> str:
         """A stable name for machines."""
         return "commit"
+
+
+class AnotherArchive(CommitError):
+    """Somebody made an archive there since this run began: it can be gone on with."""
 
 
 class ClockError(CommitError):
@@ -75,7 +75,8 @@ class Writer:
     origin: str
     signers: tuple[Signer, ...]
     actor: str
-    retention: Retention = lambda _: None
+    locked_until: datetime | None = None
+    """Of the records and the checkpoint; None: without a lock."""
 
     def first(self, genesis: GenesisRecord, records: Sequence[Record], run: RunReference) -> LogEnd:
         """Make a new archive; CommitError where the store holds one already."""
@@ -83,7 +84,7 @@ class Writer:
         start = _Start(number=0, frontier=Frontier(), previous=None, keys=keys, time=None)
         end = self._commit(start, genesis.created, [genesis], records, run)
         if isinstance(end, Lost):
-            raise CommitError(
+            raise AnotherArchive(
                 f'"{self.store.url}" holds another archive since this run began',
                 "run it again: it goes on with that one, if the key fits",
             )
@@ -121,7 +122,6 @@ class Writer:
         run: RunReference,
     ) -> LogEnd | Lost:
         time = now if start.time is None else max(now, start.time)
-        until = self.retention(time)
         number = start.number
         while True:
             commit = CommitRecord(
@@ -138,9 +138,9 @@ class Writer:
             after = batch.after
             checkpoint = Checkpoint(origin=self.origin, size=after.size, root=after.root)
             key = log_name(number, after.root)
-            self._put(key, data, until)
+            self._put(key, data)
             note = sign_checkpoint(checkpoint, self.signers)
-            there = self._put_checkpoint(number, note, until)
+            there = self._put_checkpoint(number, note)
             if there is None or there == note:
                 return LogEnd(
                     origin=self.origin,
@@ -155,10 +155,10 @@ class Writer:
                 return Lost(number)
             number += 1
 
-    def _put(self, key: str, data: bytes, until: datetime | None) -> None:
+    def _put(self, key: str, data: bytes) -> None:
         digest = sha256(data)
         try:
-            self.store.put_if_absent(key, data, digest, retain_until=until)
+            self.store.put_if_absent(key, data, digest, retain_until=self.locked_until)
         except AlreadyThere as there:
             # The name carries the root over these very bytes: it is ours, from a try before.
             if not there.holds(len(data), digest):
@@ -167,11 +167,11 @@ class Writer:
                     "somebody wrote into the archive; see: kcompliance verify",
                 ) from there
 
-    def _put_checkpoint(self, number: int, note: bytes, until: datetime | None) -> bytes | None:
+    def _put_checkpoint(self, number: int, note: bytes) -> bytes | None:
         """None where this call created it; else what is there."""
         key = checkpoint_name(number)
         try:
-            self.store.put_if_absent(key, note, sha256(note), retain_until=until)
+            self.store.put_if_absent(key, note, sha256(note), retain_until=self.locked_until)
         except AlreadyThere:
             return self.store.get(key, end=MAX_NOTE_BYTES + 1)
         return None

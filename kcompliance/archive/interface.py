@@ -230,6 +230,11 @@ class Source(Protocol):
     def url(self) -> str:
         """The source in messages; without credentials."""
 
+    @property
+    def troubles(self) -> Sequence[SourceError]:
+        """What the last plan had to leave out: the run is not complete where there is any."""
+        return ()
+
     def binding(self, stream: StreamName) -> StreamRecord:
         """What this source binds a stream's name to: kind, cluster, patterns, query, grid."""
 

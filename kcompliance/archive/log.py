@@ -6,13 +6,24 @@ is read whose name carries the root that was signed. After a fault the reading g
 next signed root allows it, so that one fault is told once.
 """
 
-from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from kcompliance.archive.log_objects import (
+    MAX_BATCH_BYTES,
+    FetchedBatch,
+    FetchedCommit,
+    LogObjects,
+)
+from kcompliance.archive.log_records import (
+    all_faults_of,
+    introduced_by,
+    records_of,
+    records_under,
+)
 from kcompliance.ledger import (
+    EMPTY_ROOT,
     Batch,
     CommitRecord,
     Fault,
@@ -21,33 +32,20 @@ from kcompliance.ledger import (
     GenesisRecord,
     KeyRing,
     Leaf,
-    LogName,
     SignedCheckpoint,
     TrustedKey,
-    batch_fault,
     checkpoint_name,
     decode_leaves,
+    decode_record,
     faults_of,
-    introduced_keys,
     log_name,
     origin_of,
-    parse_checkpoint,
-    parse_name,
-    read_batch,
     signature_fault,
 )
-from kcompliance.ledger.names import CheckpointName
-from kcompliance.ledger.note import MAX_NOTE_BYTES
 from kcompliance.ledger.records import Record, UnsupportedRecord
-from kcompliance.stores.interface import Damaged, NotThere, Store
+from kcompliance.stores.interface import Store
 
 __all__ = ["MAX_BATCH_BYTES", "Commit", "LogEnd", "LogReader", "records_under"]
-
-MAX_BATCH_BYTES = 64 * 1024 * 1024
-"""Of the records of one commit: they are read as a whole."""
-
-_READ_AHEAD = 32
-_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +56,14 @@ class Commit:
     checkpoint: SignedCheckpoint | None
     """None where the checkpoint is missing and a later one vouches for the records."""
     batch: Batch
+    after: Frontier
+    """The frontier over all leaves up to this commit's last."""
     leaves: tuple[Leaf, ...]
     log_key: str
     log_size: int
     checkpoint_key: str
     checkpoint_size: int
+    """0 where it is missing."""
 
     @property
     def records(self) -> tuple[Record | UnsupportedRecord, ...]:
@@ -72,9 +73,9 @@ class Commit:
     @property
     def record(self) -> CommitRecord | None:
         """The record of the commit itself; None where it is malformed."""
-        for record in self.records[:2]:
-            if isinstance(record, CommitRecord):
-                return record
+        for leaf in self.leaves[:2]:
+            if isinstance(leaf.record, CommitRecord):
+                return leaf.record
         return None
 
 
@@ -94,336 +95,321 @@ class LogEnd:
     """Of the last commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Fetched:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """A batch without a checkpoint that is known to lead to a signed root."""
+
     number: int
-    data: bytes
-    checkpoint: SignedCheckpoint | Fault
-    batch: bytes | None
-    """None where there is none of this name."""
+    key: str
+    size: int
+    after: Frontier
 
 
 class LogReader:
     """Reads a log once, from its first commit to its last.
 
     Without `origin` and `keys` those are taken that the archive names itself: then it can only be
-    found to agree with itself. Raises `StoreError` where the store gives no answer.
+    found to agree with itself. Raises `StoreError` where the store gives no answer; with
+    `keep_going` an object that could not be read becomes a READ_FAILED instead, for who only
+    looks. A listing always raises.
     """
 
     def __init__(
-        self, store: Store, *, origin: str | None = None, keys: KeyRing | None = None
+        self,
+        store: Store,
+        *,
+        origin: str | None = None,
+        keys: KeyRing | None = None,
+        keep_going: bool = False,
     ) -> None:
         self.faults: list[Fault] = []
         """Found so far; complete when `commits` has ended."""
         self.origin = origin
         self.end: LogEnd | None = None
         """After the last commit that was read; None while there is none."""
-        self.roots: dict[int, bytes] = {}
-        """The signed root of each size that was ever signed: what a pin is compared with."""
-        self._store = store
+        self.signed_size = 0
+        """Of the largest tree that a checkpoint which was believed covers."""
+        self.lost: list[str] = []
+        """The objects through whose faults records are lost that were once committed."""
+        self.unread = False
+        """Whether records may be missing only because something could not be read."""
+        self._objects = LogObjects(store, keep_going=keep_going)
         self._keys = keys
-        self._given_keys = keys
         self._frontier: Frontier | None = Frontier()
         self._last: SignedCheckpoint | None = None
         self._time: datetime | None = None
         self._chain_is_known = True
         """Whether `_last` is the checkpoint that the next commit has to name."""
+        self._doubtful: list[Fault] = []
+        """Of the checkpoints since the last good one, at whose numbers there may be a commit."""
+
+    @property
+    def keys(self) -> KeyRing:
+        """The keys that are trusted after the commits that were read so far."""
+        return self._keys or KeyRing(())
 
     def commits(self) -> Iterator[Commit]:
         """The commits in their order; what cannot be one is left out and becomes a fault."""
-        checkpoints, batches = self._listing()
-        if not checkpoints:
+        self._objects.look()
+        if not self._objects.numbers:
             self._fault(FindingCode.NO_CHECKPOINT, "no checkpoint is there", "cp/")
-        if self._given_keys is None:
-            self._believe_genesis(checkpoints, batches)
-        next_number = max(checkpoints, default=-1) + 1
+        if self._keys is None:
+            self._believe_genesis()
+        next_number = max(self._objects.numbers, default=-1) + 1
         before = -1
-        for fetched in self._fetch(checkpoints, batches):
-            opened = self._open(fetched)
-            if opened is None:
+        for fetched in self._objects.commits():
+            signed = self._open(fetched)
+            if signed is None:
                 continue
-            between = range(before + 1, fetched.number)
-            yield from self._without_checkpoints(between, checkpoints, batches, fetched)
+            records = records_of(fetched, signed)
+            yield from self._between(range(before + 1, fetched.number), records)
             before = fetched.number
-            commit = self._commit(fetched, opened, checkpoints[fetched.number])
-            self._advance(opened, commit, fetched.number, next_number)
+            commit = self._commit(fetched, signed, records)
+            self._advance(signed, commit, fetched.number, next_number)
             if commit is not None:
                 yield commit
+        self._lose(*self._doubtful)
 
-    # --- what is there --------------------------------------------------------------------------
-
-    def _listing(self) -> tuple[Mapping[int, int], Mapping[int, dict[str, int]]]:
-        """The sizes of all checkpoints, and of all batches by their number."""
-        checkpoints: dict[int, int] = {}
-        for entry in self._store.list("cp/"):
-            name = parse_name(entry.key)
-            if isinstance(name, CheckpointName):
-                checkpoints[name.number] = entry.size
-        batches: dict[int, dict[str, int]] = {}
-        for entry in self._store.list("log/"):
-            name = parse_name(entry.key)
-            if isinstance(name, LogName):
-                batches.setdefault(name.number, {})[entry.key] = entry.size
-        return dict(sorted(checkpoints.items())), batches
-
-    def _fetch(
-        self, checkpoints: Mapping[int, int], batches: Mapping[int, dict[str, int]]
-    ) -> Iterator[_Fetched]:
-        """All checkpoints with their batches, in order; some are read ahead."""
-        waiting: deque[Future[_Fetched]] = deque()
-        numbers = iter(checkpoints.items())
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="log") as pool:
-            try:
-                while True:
-                    while len(waiting) < _READ_AHEAD and (each := next(numbers, None)) is not None:
-                        number, size = each
-                        known = batches.get(number, {})
-                        waiting.append(pool.submit(self._fetch_one, number, size, known))
-                    if not waiting:
-                        return
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
-
-    def _fetch_one(self, number: int, size: int, batches: Mapping[str, int]) -> _Fetched:
-        key = checkpoint_name(number)
-        data = self._get(key, size, MAX_NOTE_BYTES)
-        if data is None:
-            return _Fetched(number, b"", _malformed("cannot be read whole", key), None)
-        signed = parse_checkpoint(data)
-        if isinstance(signed, Fault):
-            return _Fetched(number, data, replace(signed, object=key), None)
-        log_key = log_name(number, signed.checkpoint.root)
-        batch = None
-        if log_key in batches:
-            batch = self._get(log_key, batches[log_key], MAX_BATCH_BYTES)
-            batch = b"" if batch is None else batch
-        return _Fetched(number, data, signed, batch)
-
-    def _get(self, key: str, size: int, most: int) -> bytes | None:
-        """The object; None where it is too large, gone, or not what its checksum was made of."""
-        if size > most:
-            return None
-        try:
-            return self._store.get(key, end=most + 1)
-        except (Damaged, NotThere):
-            return None
-
-    def _believe_genesis(
-        self, checkpoints: Mapping[int, int], batches: Mapping[int, dict[str, int]]
-    ) -> None:
+    def _believe_genesis(self) -> None:
         """Take origin and keys from the first genesis that leads to the root of its checkpoint."""
         self._keys = KeyRing(())
-        for number in checkpoints:
-            fetched = self._fetch_one(number, checkpoints[number], batches.get(number, {}))
-            if isinstance(fetched.checkpoint, Fault) or not fetched.batch:
+        for number in self._objects.numbers:
+            fetched = self._objects.commit(number)
+            if isinstance(fetched.checkpoint, Fault):
                 continue
-            batch = read_batch(fetched.batch)
-            if isinstance(batch, Fault) or batch.start != 0:
+            records = records_of(fetched, fetched.checkpoint)
+            if isinstance(records, Fault) or records.batch.start != 0:
                 continue
-            genesis = decode_leaves(batch)[0].record
+            genesis = decode_record(records.batch.leaves[0])
             if isinstance(genesis, GenesisRecord):
                 self.origin = self.origin or origin_of(genesis.archive_id)
                 self._keys = KeyRing(tuple(TrustedKey(key=key) for key in genesis.keys))
                 return
 
-    # --- judging --------------------------------------------------------------------------------
+    # --- a checkpoint ---------------------------------------------------------------------------
 
-    def _open(self, fetched: _Fetched) -> SignedCheckpoint | None:
+    def _open(self, fetched: FetchedCommit) -> SignedCheckpoint | None:
         """The checkpoint, if a key that is trusted here signed it; a fault where none did."""
-        key = checkpoint_name(fetched.number)
-        if isinstance(fetched.checkpoint, Fault):
-            self.faults.append(fetched.checkpoint)
-            return None
-        signed = fetched.checkpoint
-        fault = signature_fault(
-            signed,
-            origin=self.origin or signed.checkpoint.origin,
-            keys=self._keys or KeyRing(()),
-            introduced=introduced_keys(records_under(signed, fetched.batch)),
+        fault = (
+            fetched.checkpoint
+            if isinstance(fetched.checkpoint, Fault)
+            else self._checkpoint_fault(fetched, fetched.checkpoint)
         )
+        if fault is None and isinstance(fetched.checkpoint, SignedCheckpoint):
+            return fetched.checkpoint
         if fault is not None:
-            self.faults.append(replace(fault, object=key))
-            return None
-        if self._last is not None and signed.checkpoint.size <= self._last.checkpoint.size:
-            self._fault(
-                FindingCode.SIZE_REGRESSION,
-                f"covers {signed.checkpoint.size} records, "
-                f"and the one before it {self._last.checkpoint.size}",
-                key,
-            )
-            return None
-        return signed
+            fault = replace(fault, object=fetched.key)
+            self.faults.append(fault)
+            if self._objects.has_batch(fetched.number):
+                self._doubtful.append(fault)
+        return None
 
-    def _commit(self, fetched: _Fetched, signed: SignedCheckpoint, size: int) -> Commit | None:
-        """The commit of a signed checkpoint; a fault where its records are not those it signs."""
-        key = log_name(fetched.number, signed.checkpoint.root)
-        if fetched.batch is None:
-            self._fault(FindingCode.LEAF_MISSING, "the records of this commit are missing", key)
-            return None
-        batch = read_batch(fetched.batch)
-        if isinstance(batch, Fault):
-            self.faults.append(replace(batch, object=key))
-            return None
-        fault = batch_fault(batch, signed.checkpoint, previous=self._frontier)
-        if fault is None and self._frontier is None and self._last and self._chain_is_known:
-            fault = _root_fault(batch.before, self._last)
+    def _checkpoint_fault(self, fetched: FetchedCommit, signed: SignedCheckpoint) -> Fault | None:
+        origin = self.origin or signed.checkpoint.origin
+        fault = signature_fault(signed, origin=origin, keys=self.keys)
+        if fault is None or fault.code is FindingCode.CHECKPOINT_MALFORMED:
+            # A trusted key signed: only now it is worth while to look what the records bring in.
+            introduced = introduced_by(fetched, signed)
+            fault = signature_fault(signed, origin=origin, keys=self.keys, introduced=introduced)
         if fault is not None:
-            self.faults.append(replace(fault, object=key))
-            if batch_fault(batch, signed.checkpoint) is not None:
-                return None
+            return fault
+        before = self._last.checkpoint.size if self._last is not None else 0
+        size = signed.checkpoint.size
+        if size > before:
+            return None
+        detail = f"covers {size} records, and the one before it {before}"
+        return Fault(code=FindingCode.SIZE_REGRESSION, detail=detail)
+
+    # --- the records of a checkpoint ------------------------------------------------------------
+
+    def _commit(
+        self, fetched: FetchedCommit, signed: SignedCheckpoint, records: FetchedBatch | Fault
+    ) -> Commit | None:
+        """The commit of a signed checkpoint; a fault where its records are not those it signs."""
+        if isinstance(records, Fault):
+            self.faults += all_faults_of(records, fetched, signed)
+            self._lose(records)
+            return None
+        goes_on = self._goes_on(records.batch)
+        if not goes_on:
+            detail = "goes on from another tree than that of the commit before it"
+            self._fault(FindingCode.CHAIN_BROKEN, detail, records.key)
         commit = Commit(
             number=fetched.number,
             checkpoint=signed,
-            batch=batch,
-            leaves=decode_leaves(batch),
-            log_key=key,
-            log_size=len(fetched.batch),
-            checkpoint_key=checkpoint_name(fetched.number),
-            checkpoint_size=size,
+            batch=records.batch,
+            after=records.batch.after,
+            leaves=decode_leaves(records.batch),
+            log_key=records.key,
+            log_size=records.size,
+            checkpoint_key=fetched.key,
+            checkpoint_size=fetched.size,
         )
-        self.faults += (replace(each, object=key) for each in faults_of(commit.leaves))
-        self._check_chain(commit, batch_is_next=fault is None)
+        self._judge(commit, chain_is_known=goes_on and self._chain_is_known)
         return commit
 
-    def _check_chain(self, commit: Commit, *, batch_is_next: bool) -> None:
+    def _goes_on(self, batch: Batch) -> bool:
+        """Whether these leaves follow those that were there; True where that is not known."""
+        if self._frontier is not None:
+            return batch.before == self._frontier
+        return not self._chain_is_known or self._place == (batch.before.size, batch.before.root)
+
+    @property
+    def _place(self) -> tuple[int, bytes]:
+        """Size and root of the last checkpoint that was believed."""
+        if self._last is None:
+            return 0, EMPTY_ROOT
+        return self._last.checkpoint.size, self._last.checkpoint.root
+
+    def _judge(self, commit: Commit, *, chain_is_known: bool) -> None:
+        self.faults += (replace(each, object=commit.log_key) for each in faults_of(commit.leaves))
         record = commit.record
         if record is None:
             return
         if record.n != commit.number:
             detail = f"the commit says to be number {record.n}"
             self._fault(FindingCode.CHAIN_BROKEN, detail, commit.log_key)
-        elif (
-            batch_is_next
-            and self._chain_is_known
-            and record.prev != (self._last and self._last.sha256)
-        ):
+        elif chain_is_known and record.prev != (self._last and self._last.sha256):
             detail = "the commit does not name the checkpoint that is there before it"
             self._fault(FindingCode.CHAIN_BROKEN, detail, commit.log_key)
         if self._time is not None and record.time < self._time:
             detail = f"dated {record.time:%Y-%m-%dT%H:%M:%SZ}, before the commit that it follows"
             self._fault(FindingCode.CLOCK_ROLLBACK, detail, commit.log_key)
 
-    def _without_checkpoints(
-        self,
-        numbers: range,
-        checkpoints: Mapping[int, int],
-        batches: Mapping[int, dict[str, int]],
-        later: _Fetched,
-    ) -> Iterator[Commit]:
+    # --- commits whose checkpoints are gone -----------------------------------------------------
+
+    def _between(self, numbers: range, later: FetchedBatch | Fault) -> Iterator[Commit]:
         """Commits whose checkpoints are missing or spoiled: read where a later root covers them.
 
-        A number at which somebody else's object lies was told already, and may never have been a
-        commit.
+        A number at which somebody else's object lies, or lay, was never a commit where the later
+        records go on directly from those that are known.
         """
-        for number in numbers:
-            if number not in checkpoints:
-                key = checkpoint_name(number)
-                self._fault(FindingCode.CHAIN_BROKEN, "this checkpoint is missing", key)
-        target = read_batch(later.batch) if later.batch and len(numbers) else None
-        if target is None or isinstance(target, Fault) or target.before == self._frontier:
+        doubtful, self._doubtful = self._doubtful, []
+        if isinstance(later, Fault):
+            if later.code is not FindingCode.READ_FAILED:
+                self._tell_holes(numbers)
+            self._lose(*doubtful)
             return
-        found = self._bridge(tuple(numbers), self._frontier, target.before, batches)
-        for commit in found or ():
-            self._frontier = commit.batch.after
-            self._keys = (self._keys or KeyRing(())).after(commit.records, size=self._frontier.size)
-            self._time = commit.record.time if commit.record is not None else self._time
-            self._chain_is_known = False
-            yield commit
-        if not found:
+        target = later.batch.before
+        if (target.size, target.root) == self._place or target.size <= self._place[0]:
+            return
+        self._tell_holes(numbers)
+        steps = self._way_to(target, numbers)
+        if isinstance(steps, Fault):
+            unread = FindingCode.READ_FAILED
+            # Where a checkpoint could not be read nobody can say that its records are lost.
+            if steps.code is unread or all(fault.code is not unread for fault in doubtful):
+                self.faults.append(steps)
+                doubtful.append(steps)
             self._frontier, self._chain_is_known = None, False
-            keys = [checkpoint_name(number) for number in numbers]
-            self._fault(FindingCode.LEAF_MISSING, "the records of this commit are lost", keys[0])
+            self._lose(*doubtful)
+            return
+        for step in steps:
+            commit = self._taken(step)
+            if commit is not None:
+                yield commit
 
-    def _bridge(
-        self,
-        numbers: tuple[int, ...],
-        start: Frontier | None,
-        target: Frontier,
-        batches: Mapping[int, dict[str, int]],
-    ) -> tuple[Commit, ...] | None:
-        """The commits that lead from one frontier to another, among batches of these numbers."""
-        if start == target:
-            return ()
-        for place, number in enumerate(numbers):
-            for key, size in sorted(batches.get(number, {}).items()):
-                commit = self._unsigned(number, key, size, start)
-                if commit is None:
-                    continue
-                after = commit.batch.after
-                rest = self._bridge(numbers[place + 1 :], after, target, batches)
-                if rest is not None:
-                    return (commit, *rest)
-        return None
+    def _tell_holes(self, numbers: range) -> None:
+        for first, last in self._objects.holes(numbers):
+            others = f", and the {last - first} after it are" if last > first else " is"
+            detail = f"this checkpoint{others} missing"
+            self._fault(FindingCode.CHAIN_BROKEN, detail, checkpoint_name(first))
 
-    def _unsigned(self, number: int, key: str, size: int, start: Frontier | None) -> Commit | None:
-        """A batch that goes on from here and leads where its name says."""
-        data = self._get(key, size, MAX_BATCH_BYTES)
-        batch = read_batch(data) if data else None
-        if batch is None or isinstance(batch, Fault) or batch.before != start:
+    def _way_to(self, target: Frontier, numbers: range) -> list[_Step] | Fault:
+        """The batches that lead from what is known to a frontier that a signed root covers.
+
+        Found from its end, since the name of each carries the root to which it leads: so nobody
+        can lead the search astray. Nothing of them is kept.
+        """
+        steps: list[_Step] = []
+        wanted, high = target, numbers.stop
+        while (wanted.size, wanted.root) != self._place:
+            found = None
+            if wanted.size > self._place[0]:
+                found = self._leading_to(wanted, range(numbers.start, high))
+            if not isinstance(found, tuple):
+                return found or Fault(
+                    code=FindingCode.LEAF_MISSING,
+                    detail="the records of this commit are missing",
+                    object=log_name(max(high - 1, 0), wanted.root),
+                )
+            step, wanted = found
+            steps.append(step)
+            high = step.number
+        return steps[::-1]
+
+    def _leading_to(
+        self, wanted: Frontier, numbers: range
+    ) -> tuple[_Step, Frontier] | Fault | None:
+        """The batch that leads to this frontier, and the frontier before it."""
+        fault: Fault | None = None
+        for number, key, size in self._objects.batches_named(wanted.root, numbers):
+            found = self._objects.batch(key, size)
+            if isinstance(found, Fault):
+                fault = fault or found
+            elif found.batch.after == wanted:
+                return _Step(number=number, key=key, size=size, after=wanted), found.batch.before
+        return fault
+
+    def _taken(self, step: _Step) -> Commit | None:
+        """A commit without its checkpoint, which counts from now on."""
+        found = self._objects.batch(step.key, step.size)
+        if isinstance(found, FetchedBatch) and found.batch.after != step.after:
+            detail = "it has changed while it was read"
+            found = Fault(code=FindingCode.ROOT_MISMATCH, detail=detail, object=step.key)
+        self._frontier, self._chain_is_known = step.after, False
+        if isinstance(found, Fault):
+            self.faults.append(found)
+            self._lose(found)
             return None
-        if log_name(number, batch.after.root) != key:
-            return None
-        return Commit(
-            number=number,
+        commit = Commit(
+            number=step.number,
             checkpoint=None,
-            batch=batch,
-            leaves=decode_leaves(batch),
-            log_key=key,
-            log_size=size,
-            checkpoint_key=checkpoint_name(number),
+            batch=found.batch,
+            after=step.after,
+            leaves=decode_leaves(found.batch),
+            log_key=step.key,
+            log_size=found.size,
+            checkpoint_key=checkpoint_name(step.number),
             checkpoint_size=0,
         )
+        self._judge(commit, chain_is_known=False)
+        self._take_over(commit)
+        return commit
+
+    # --- going on -------------------------------------------------------------------------------
+
+    def _take_over(self, commit: Commit) -> None:
+        self._frontier = commit.after
+        self._keys = self.keys.after(commit.records, size=commit.after.size)
+        self._time = commit.record.time if commit.record is not None else self._time
 
     def _advance(
         self, signed: SignedCheckpoint, commit: Commit | None, number: int, next_number: int
     ) -> None:
         self._last = signed
         self._chain_is_known = True
-        self.roots[signed.checkpoint.size] = signed.checkpoint.root
+        self.signed_size = signed.checkpoint.size
         if commit is None:
             self._frontier = None
             return
-        self._frontier = commit.batch.after
-        self._keys = (self._keys or KeyRing(())).after(commit.records, size=self._frontier.size)
-        record = commit.record
-        if record is not None:
-            self._time = record.time
+        self._take_over(commit)
         self.end = LogEnd(
             origin=signed.checkpoint.origin,
             number=number,
             next_number=next_number,
             checkpoint=signed,
-            frontier=self._frontier,
-            keys=self._keys,
+            frontier=commit.after,
+            keys=self.keys,
             time=self._time,
         )
 
+    def _lose(self, *faults: Fault) -> None:
+        for fault in faults:
+            if fault.code is FindingCode.READ_FAILED:
+                self.unread = True
+            elif fault.object is not None:
+                self.lost.append(fault.object)
+
     def _fault(self, code: FindingCode, detail: str, object_: str) -> None:
         self.faults.append(Fault(code=code, detail=detail, object=object_))
-
-
-def records_under(
-    signed: SignedCheckpoint, batch: bytes | None
-) -> tuple[Record | UnsupportedRecord, ...]:
-    """The records below a checkpoint that is not believed yet, if they lead to its root."""
-    read = read_batch(batch) if batch else None
-    if read is None or isinstance(read, Fault):
-        return ()
-    if batch_fault(read, signed.checkpoint) is not None:
-        return ()
-    return tuple(leaf.record for leaf in decode_leaves(read) if not isinstance(leaf.record, Fault))
-
-
-def _root_fault(before: Frontier, last: SignedCheckpoint) -> Fault | None:
-    """Records that go on after a commit whose own records are missing have to fit its root."""
-    checkpoint = last.checkpoint
-    if (before.size, before.root) == (checkpoint.size, checkpoint.root):
-        return None
-    detail = "goes on from another tree than the checkpoint before it signs"
-    return Fault(code=FindingCode.ROOT_MISMATCH, detail=detail)
-
-
-def _malformed(detail: str, key: str) -> Fault:
-    return Fault(code=FindingCode.CHECKPOINT_MALFORMED, detail=detail, object=key)

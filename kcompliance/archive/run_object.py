@@ -7,7 +7,7 @@ whose text is the canonical JSON of `run` and a line feed; the lines are its sig
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -95,10 +95,11 @@ def write_intent(intent: Intent, signers: Sequence[Signer]) -> bytes:
     return canonical_bytes({"run": run, "signatures": lines})
 
 
-def read_intent(data: bytes, *, origin: str, keys: KeyRing) -> Intent | Refused:
+def read_intent(data: bytes, *, keys: KeyRing, origin: str | None = None) -> Intent | Refused:
     """The intent, if one of these keys signed it for this archive, whatever size it may sign.
 
-    A key that was replaced later has signed the intents of its time.
+    A key that was replaced later has signed the intents of its time. Without `origin` that of an
+    archive is good too which these keys (their public parts) began and lost to another writer.
     """
     document = parse_canonical(data, limit=MAX_RUN_BYTES)
     if isinstance(document, Refused):
@@ -108,20 +109,19 @@ def read_intent(data: bytes, *, origin: str, keys: KeyRing) -> Intent | Refused:
         return Refused("not exactly run and signatures")
     text = canonical_bytes(run) + b"\n"
     signatures = "".join(f"{line}\n" for line in lines)
-    note = parse_note(text + b"\n" + signatures.encode())
+    note = parse_note(text + b"\n" + signatures.encode(errors="replace"))
     if isinstance(note, Refused):
         return note
-    signed = any(
-        each.key.verifies(note.text, line.signature)
-        for line in note.signatures
-        for each in keys.matching(line)
-    )
-    if not signed:
-        return Refused("no trusted key signed it")
     intent = _from_json(run)
-    if intent is None or intent.origin != origin:
+    if intent is None or origin not in {None, intent.origin}:
         return Refused("not the intent of a run of this archive")
-    return intent
+    named = [replace(each.key, name=intent.origin) for each in keys.keys]
+    signed = any(
+        (key.name, key.id) == (line.name, line.key_id) and key.verifies(note.text, line.signature)
+        for line in note.signatures
+        for key in named
+    )
+    return intent if signed else Refused("no trusted key signed it")
 
 
 def reference_to(intent: Intent, data: bytes) -> RunReference:

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from kcompliance import __version__
+from kcompliance.cli.archive import app as archive_app
 from kcompliance.cli.controls import app as controls_app
 from kcompliance.cli.demo import demo
+from kcompliance.cli.keys import app as keys_app
 from kcompliance.cli.policy import app as policy_app
 from kcompliance.cli.scan import scan
 from kcompliance.cli.terminal import note, put, report_error, wants_json
@@ -25,6 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command()(scan)
+app.add_typer(archive_app, name="archive")
+app.add_typer(keys_app, name="keys")
 app.add_typer(policy_app, name="policy")
 app.add_typer(controls_app, name="controls")
 app.command()(demo)

@@ -1,6 +1,6 @@
-"""Reads kcompliance.yaml: the options of `scan` under the same names, and the targets."""
+"""Reads kcompliance.yaml: the options of `scan`, the targets, and a section for other commands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from kcompliance.errors import ConfigError
 from kcompliance.model.control import Platform
 from kcompliance.model.strict_yaml import StrictYamlError, load_strict_yaml
 
-__all__ = ["DEFAULT_CONFIG", "NO_CONFIG", "Config", "read_config"]
+__all__ = ["DEFAULT_CONFIG", "NO_CONFIG", "Config", "read_config", "read_section"]
 
 DEFAULT_CONFIG = Path("kcompliance.yaml")
 
@@ -51,6 +51,9 @@ class _Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="
     progress: str | None = None
     verbose: bool | None = None
     targets: dict[str, _Target] = {}
+    archive: dict[str, dict[str, Any]] = {}
+    keys: dict[str, dict[str, Any]] = {}
+    verify: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +74,10 @@ def read_config(path: Path | None) -> Config:
 
     Raises ConfigError, naming the file and the key.
     """
-    chosen = path or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
+    chosen = _chosen(path)
     if chosen is None:
         return NO_CONFIG
-    try:
-        read = msgspec.convert(load_strict_yaml(chosen.read_bytes()) or {}, _Config)
-    except OSError as error:
-        raise ConfigError(f'cannot read "{chosen}": {error.strerror}') from error
-    except (StrictYamlError, msgspec.ValidationError) as error:
-        raise ConfigError(
-            f'"{chosen}" is wrong: {error}', "its keys are the long options of kcompliance scan"
-        ) from error
+    read = _read(chosen)
     options = {
         "controls": read.control or None,
         "frameworks": read.framework or None,
@@ -102,6 +98,35 @@ def read_config(path: Path | None) -> Config:
         parameters=_parameters(read.param, chosen),
         targets={name: _target(name, target) for name, target in read.targets.items()},
     )
+
+
+def read_section(path: Path | None, words: Sequence[str]) -> tuple[Path, Mapping[str, Any]] | None:
+    """What the file says of the command of these words, such as `archive`, `run`.
+
+    None where there is no file or nothing in it for this command. Raises ConfigError.
+    """
+    chosen = _chosen(path)
+    if chosen is None:
+        return None
+    read = _read(chosen)
+    sections = {"archive": read.archive, "keys": read.keys, "verify": {"": read.verify}}
+    section = sections.get(words[0], {}).get(" ".join(words[1:]))
+    return (chosen, section) if section else None
+
+
+def _chosen(path: Path | None) -> Path | None:
+    return path or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
+
+
+def _read(path: Path) -> _Config:
+    try:
+        return msgspec.convert(load_strict_yaml(path.read_bytes()) or {}, _Config)
+    except OSError as error:
+        raise ConfigError(f'cannot read "{path}": {error.strerror}') from error
+    except (StrictYamlError, msgspec.ValidationError) as error:
+        raise ConfigError(
+            f'"{path}" is wrong: {error}', "its keys are the long options of kcompliance scan"
+        ) from error
 
 
 def _parameters(written: dict[str, Any] | list[str], path: Path) -> Mapping[str, Any]:

@@ -30,6 +30,8 @@ HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 """The root of a tree without leaves."""
 
+_LINES_AT_ONCE = 16 * 1024
+
 _LEAF = sha256(b"\x00")
 _NODE = sha256(b"\x01")
 
@@ -114,9 +116,35 @@ class EventsRoot:
             hashes.append(state.digest())
         self.update_hashes(hashes)
 
+    def update_content(self, content: bytes) -> None:
+        """Append all the lines of a text; ValueError unless it ends with a line feed, or is empty.
+
+        Faster than `update` by what it costs to split a text into lines, which it never holds.
+        """
+        copy, find, view = _LEAF.copy, content.find, memoryview(content)
+        hashes: list[bytes] = []
+        start = 0
+        while (end := find(b"\n", start)) >= 0:
+            state = copy()
+            state.update(view[start:end])
+            hashes.append(state.digest())
+            start = end + 1
+            if len(hashes) == _LINES_AT_ONCE:
+                self.update_hashes(hashes)
+                hashes = []
+        self.update_hashes(hashes)
+        if start != len(content):
+            raise ValueError("the last line has no line feed")
+
     def update_hashes(self, leaf_hashes: Sequence[bytes]) -> None:
         """Append lines by their leaf hashes, for who needs these anyway."""
         self.size += _extend(self._levels, leaf_hashes)
+
+    def copy(self) -> "EventsRoot":
+        """One that goes on from here by itself."""
+        twin = EventsRoot()
+        twin._levels, twin.size = list(self._levels), self.size
+        return twin
 
     @property
     def root(self) -> bytes:

@@ -155,6 +155,28 @@ def test_events_root_is_the_root_over_the_lines() -> None:
     assert (root.size, root.root) == (8, ROOTS[8])
 
 
+def test_events_root_takes_a_text_of_lines() -> None:
+    lines = [b"%d" % number for number in range(40_000)]
+    root, whole = EventsRoot(), EventsRoot()
+    root.update_content(b"")
+    root.update_content(b"".join(line + b"\n" for line in lines[:3]))
+    root.update_content(b"".join(line + b"\n" for line in lines[3:]))
+    whole.update(lines)
+    assert (root.size, root.root) == (whole.size, whole.root)
+    with pytest.raises(ValueError, match="no line feed"):
+        root.update_content(b"whole\nhalf")
+
+
+def test_a_copy_of_an_events_root_goes_on_by_itself() -> None:
+    root = EventsRoot()
+    root.update(ENTRIES[:3])
+    twin = root.copy()
+    root.update([b"another"])
+    assert (twin.size, twin.root) == (3, ROOTS[3])
+    twin.update(ENTRIES[3:])
+    assert (twin.size, twin.root) == (8, ROOTS[8])
+
+
 def test_a_frontier_is_written_and_read_as_hex() -> None:
     frontier = Frontier().extended(LEAVES[:7])
     assert frontier.to_hex() == [ROOTS[4].hex(), _0E, LEAVES[6].hex()]

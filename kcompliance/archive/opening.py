@@ -1,0 +1,162 @@
+"""Opens an archive for writing: whose it is, whether the key may sign, whether it is sound."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from kcompliance.archive.log import LogReader
+from kcompliance.archive.run_object import MAX_RUN_BYTES, read_intent
+from kcompliance.archive.state import ArchiveState, read_state, stops_writing
+from kcompliance.errors import ExitCode, KcomplianceError, UsageError
+from kcompliance.ledger import (
+    FindingCode,
+    KeyRing,
+    Refused,
+    RunName,
+    Signer,
+    StreamName,
+    Trust,
+    TrustedKey,
+    archive_id_of,
+    origin_of,
+    parse_canonical,
+    parse_name,
+)
+from kcompliance.stores.interface import NotThere, Store
+
+__all__ = ["ArchiveNotSound", "OpenedArchive", "SignAs", "open_archive"]
+
+
+SignAs = Callable[[str], Signer]
+"""The key of who writes, under the name that keys of an archive have: its origin."""
+
+
+class ArchiveNotSound(KcomplianceError):
+    """The archive was tampered with or is damaged: nothing is added before a human has looked."""
+
+    exit_code = ExitCode.FINDINGS
+
+    @property
+    def code(self) -> str:
+        """A stable name for machines."""
+        return "archive-not-sound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedArchive:
+    """An archive that may be written on; `state.end` is None for one that is not there yet."""
+
+    origin: str
+    signer: Signer
+    state: ArchiveState
+    first_keys: KeyRing | None
+    """Those of the trust file, from which reading the log begins; None: those of genesis."""
+
+    @property
+    def archive_id(self) -> UUID:
+        """The archive's id, which its origin holds."""
+        archive_id = archive_id_of(self.origin)
+        if archive_id is None:
+            raise ValueError(self.origin)
+        return archive_id
+
+    @property
+    def keys(self) -> KeyRing:
+        """All keys that were ever trusted in this archive."""
+        if self.state.end is not None:
+            return self.state.end.keys
+        return KeyRing((TrustedKey(key=self.signer.key),))
+
+
+def open_archive(
+    store: Store, sign_as: SignAs, stream: StreamName, *, trust: Trust | None
+) -> OpenedArchive:
+    """Read the archive's log and judge whether this key may write on.
+
+    Raises `UsageError` for another archive's trust file or a key that is not this archive's, and
+    `ArchiveNotSound`.
+    """
+    reader = LogReader(
+        store,
+        origin=trust.origin if trust is not None else None,
+        keys=trust.ring if trust is not None else None,
+    )
+    pin = trust.pin if trust is not None else None
+    try:
+        state = read_state(reader, stream, pin_size=pin.size if pin is not None else None)
+        is_there = True
+    except NotThere:
+        # A folder that is made with the archive; a bucket has to be there, and a put will say so.
+        state, is_there = ArchiveState(stream=stream), False
+    if state.end is None:
+        return _opened_new(store, sign_as, state, trust, is_there=is_there)
+    signer = sign_as(state.end.origin)
+    fault = stops_writing(state)
+    if fault is not None:
+        raise ArchiveNotSound(
+            f'"{store.url}" is not sound: {fault.code}: {fault.object or ""} {fault.detail}',
+            "nothing was written; see: kcompliance verify",
+        )
+    size = state.end.checkpoint.checkpoint.size + 1
+    may_sign = any(each.key == signer.key and each.may_sign(size) for each in state.end.keys.keys)
+    if not may_sign:
+        raise UsageError(
+            f'the key may not sign for "{store.url}", '
+            f"which trusts {', '.join(each.key.id.hex() for each in state.end.keys.keys)}",
+            "give the archive's own key with --key, or another archive",
+        )
+    if pin is not None and state.root_at_pin != pin.root:
+        behind = state.end.checkpoint.checkpoint.size < pin.size
+        code = FindingCode.ROLLBACK_VS_PIN if behind else FindingCode.FORK_VS_PIN
+        raise ArchiveNotSound(
+            f'"{store.url}" is not the archive that the trust file remembers: {code} '
+            f"at size {pin.size}",
+            "nothing was written; somebody put an older or another archive there",
+        )
+    return OpenedArchive(
+        origin=state.end.origin,
+        signer=signer,
+        state=state,
+        first_keys=trust.ring if trust else None,
+    )
+
+
+def _opened_new(
+    store: Store, sign_as: SignAs, state: ArchiveState, trust: Trust | None, *, is_there: bool
+) -> OpenedArchive:
+    """An archive without a commit; one whose first run died keeps the id that this one chose."""
+    seen = [fault for fault in state.faults if fault.code is not FindingCode.NO_CHECKPOINT]
+    if trust is not None or seen:
+        detail = f": {seen[0].code}: {seen[0].detail}" if seen else ""
+        of_whom = f" of {trust.origin}" if trust is not None else ""
+        raise ArchiveNotSound(
+            f'"{store.url}" holds no checkpoint{of_whom} that a trusted key signed{detail}',
+            "it is another archive, or it was deleted; for a new archive give an empty place "
+            "and a trust file that does not exist yet",
+        )
+    origin = _unborn_origin(store, sign_as) if is_there else None
+    entry = next(iter(store.list()), None) if is_there and origin is None else None
+    if entry is not None:
+        raise UsageError(
+            f'"{store.url}" holds something else, such as "{entry.key}"',
+            "a new archive begins in an empty place",
+        )
+    origin = origin or origin_of(uuid4())
+    return OpenedArchive(origin=origin, signer=sign_as(origin), state=state, first_keys=None)
+
+
+def _unborn_origin(store: Store, sign_as: SignAs) -> str | None:
+    """The origin that a run with this key chose before it died without a commit."""
+    for entry in store.list("run/"):
+        if not isinstance(parse_name(entry.key), RunName) or entry.size > MAX_RUN_BYTES:
+            continue
+        data = store.get(entry.key)
+        document = parse_canonical(data, limit=MAX_RUN_BYTES)
+        run = None if isinstance(document, Refused) else document.get("run")
+        origin = run.get("origin") if isinstance(run, dict) else None
+        if not isinstance(origin, str) or archive_id_of(origin) is None:
+            continue
+        ring = KeyRing((TrustedKey(key=sign_as(origin).key),))
+        if not isinstance(read_intent(data, origin=origin, keys=ring), Refused):
+            return origin
+    return None
