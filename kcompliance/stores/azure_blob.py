@@ -61,7 +61,7 @@ from kcompliance.stores.interface import (
     Unreachable,
     Unsupported,
 )
-from kcompliance.stores.keys import checked_key, checked_prefix
+from kcompliance.stores.keys import checked_foreign, checked_key, checked_prefix
 from kcompliance.stores.options import StoreOptions, wanted_lock
 from kcompliance.stores.retrying import backoff
 
@@ -203,7 +203,7 @@ class AzureBlobStore(Store):
 
     def delete(self, key: str, version: str | None) -> None:
         """See `Store`."""
-        what = f"{key} in {self.url}"
+        what = f"{checked_key(key)} in {self.url}"
         try:
             found = self._properties(key, version)
         except NotThere as error:
@@ -227,7 +227,7 @@ class AzureBlobStore(Store):
 
     def retain(self, key: str, version: str | None, until: datetime) -> Lock:
         """See `Store`."""
-        found = self._properties(key, version)
+        found = self._properties(checked_key(key), version)
         if not self._may_lock():
             raise self._no_locks(f"{key} cannot be locked")
         has = _lock_of(found)
@@ -336,14 +336,20 @@ class AzureBlobStore(Store):
     def _blob(self, key: str) -> BlobClient:
         return self._container.get_blob_client(self._prefix + key)
 
+    def _asked_key(self, key: str) -> str:
+        return checked_foreign(key) if self._options.foreign else checked_key(key)
+
+    def _asked_prefix(self, prefix: str) -> str:
+        return checked_foreign(prefix) if self._options.foreign else checked_prefix(prefix)
+
     def _properties(self, key: str, version: str | None) -> BlobProperties:
         with faults(f"{key} in {self.url}", _READ):
-            return self._blob(checked_key(key)).get_blob_properties(version_id=version)
+            return self._blob(self._asked_key(key)).get_blob_properties(version_id=version)
 
     def _download(
         self, key: str, version: str | None, start: int | None, length: int | None
     ) -> "StorageStreamDownloader[bytes]":
-        blob = self._blob(checked_key(key))
+        blob = self._blob(self._asked_key(key))
         return blob.download_blob(offset=start, length=length, version_id=version)
 
     def _of_reading(self, error: StoreError, key: str) -> StoreError:
@@ -354,7 +360,7 @@ class AzureBlobStore(Store):
 
     def _listed(self, prefix: str, include: str | None) -> Iterator[Entry]:
         found = self._container.list_blobs(
-            name_starts_with=self._prefix + checked_prefix(prefix),
+            name_starts_with=self._prefix + self._asked_prefix(prefix),
             include=include,
             results_per_page=_PAGE,
         )

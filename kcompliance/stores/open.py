@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from kcompliance.errors import UsageError
 from kcompliance.stores.filesystem import FilesystemStore
 from kcompliance.stores.interface import Store
+from kcompliance.stores.keys import checked_foreign
 from kcompliance.stores.options import StoreOptions
 
 __all__ = ["SCHEMES", "open_store"]
@@ -63,7 +64,7 @@ def _open_folder(url: SplitResult, options: StoreOptions) -> Store:
 def _open_s3(url: SplitResult, options: StoreOptions) -> Store:
     from kcompliance.stores.s3 import S3Store
 
-    return S3Store(_named(url.netloc, url), _prefix(url.path, url), options)
+    return S3Store(_named(url.netloc, url), _prefix(url.path, url, options), options)
 
 
 def _open_azure_blob(url: SplitResult, options: StoreOptions) -> Store:
@@ -71,7 +72,7 @@ def _open_azure_blob(url: SplitResult, options: StoreOptions) -> Store:
 
     container, _, prefix = url.path.removeprefix("/").partition("/")
     account = _named(url.netloc, url)
-    return AzureBlobStore(account, _named(container, url), _prefix(prefix, url), options)
+    return AzureBlobStore(account, _named(container, url), _prefix(prefix, url, options), options)
 
 
 def _named(name: str, url: SplitResult) -> str:
@@ -80,11 +81,13 @@ def _named(name: str, url: SplitResult) -> str:
     return name
 
 
-def _prefix(path: str, url: SplitResult) -> str:
+def _prefix(path: str, url: SplitResult, options: StoreOptions) -> str:
     """What all keys begin with: empty, or keys themselves and a slash."""
     inner = path.strip("/")
     if not inner:
         return ""
+    if options.foreign:
+        return f"{checked_foreign(inner)}/"
     if len(inner) > _MAX_PREFIX or _PREFIX.fullmatch(inner) is None:
         raise UsageError(
             f'not a prefix for an archive: "{url.geturl()}"',

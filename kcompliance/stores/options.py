@@ -21,6 +21,8 @@ class StoreOptions:
     """S3: encrypt each object under this key (SSE-KMS); an id, an ARN or an alias."""
     encryption_scope: str | None = None
     """Azure: encrypt each object under this scope."""
+    foreign: bool = False
+    """Also list and read what has a key that no archive of ours has; S3 and Azure."""
     tries: int = 5
     """How often a request is sent before its server is called unreachable."""
     connect_seconds: int = 10

@@ -42,7 +42,7 @@ from kcompliance.stores.interface import (
     Unreachable,
     Unsupported,
 )
-from kcompliance.stores.keys import checked_key, checked_prefix
+from kcompliance.stores.keys import checked_foreign, checked_key, checked_prefix
 from kcompliance.stores.options import StoreOptions, wanted_lock
 from kcompliance.stores.retrying import pause
 from kcompliance.stores.s3_bucket import MODES, NO_LOCK, encryption_of, locks_of, versions_of
@@ -173,7 +173,7 @@ class S3Store(Store):
 
     def retain(self, key: str, version: str | None, until: datetime) -> Lock:
         """See `Store`."""
-        head = self.head(key, version=version)
+        head = self.head(checked_key(key), version=version)
         if head.lock is None:
             raise self._no_locks(f"{key} cannot be locked")
         wanted = head.lock.joined(wanted_lock(self._options.lock_mode, until, hold=False))
@@ -262,8 +262,14 @@ class S3Store(Store):
         named = {} if version is None else {"VersionId": version}
         return {"Bucket": self._bucket, "Key": self._prefix + key, **named}
 
+    def _asked_key(self, key: str) -> str:
+        return checked_foreign(key) if self._options.foreign else checked_key(key)
+
+    def _asked_prefix(self, prefix: str) -> str:
+        return checked_foreign(prefix) if self._options.foreign else checked_prefix(prefix)
+
     def _head(self, key: str, version: str | None) -> dict[str, Any]:
-        where = self._object(checked_key(key), version)
+        where = self._object(self._asked_key(key), version)
         with faults(f"{key} in {self.url}", "s3:GetObject"):
             answer: dict[str, Any] = self._client.head_object(**where, ChecksumMode="ENABLED")
         return answer
@@ -271,7 +277,7 @@ class S3Store(Store):
     def _reading(self, key: str, version: str | None, start: int, end: int | None) -> Reading:
         return Reading(
             client=self._client,
-            where=self._object(checked_key(key), version),
+            where=self._object(self._asked_key(key), version),
             what=f"{key} in {self.url}",
             start=start,
             end=end,
@@ -281,7 +287,7 @@ class S3Store(Store):
     def _pages(self, operation: str, prefix: str, permission: str) -> Iterator[dict[str, Any]]:
         pages = iter(
             self._client.get_paginator(operation).paginate(
-                Bucket=self._bucket, Prefix=self._prefix + checked_prefix(prefix)
+                Bucket=self._bucket, Prefix=self._prefix + self._asked_prefix(prefix)
             )
         )
         while True:

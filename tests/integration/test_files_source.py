@@ -13,7 +13,6 @@ import pytest
 
 from kcompliance.archive.files import FilesOptions, FileSource
 from kcompliance.archive.interface import NothingToArchive, SourceError, SourceRefused
-from kcompliance.errors import KcomplianceError
 from kcompliance.stores import StoreOptions
 from tests.archive.files.trail import START, STREAM, Run, event, events, source_of
 from tests.servers.azurite import ACCOUNT, Azurite
@@ -157,10 +156,7 @@ AKS = (
     "/PROVIDERS/MICROSOFT.CONTAINERSERVICE/MANAGEDCLUSTERS/PROD/y=2026/m=07/d=01/h={:02}/m=00/PT1H.json"
 )
 SAFE = "insights-logs/y=2026/m=07/d=01/h={:02}/m=00/pt1h.json"
-NOT_YET = pytest.mark.xfail(
-    reason="the stores read no keys but those of archives", raises=KcomplianceError, strict=True
-)
-NAMES = [pytest.param(SAFE, id="lower-case"), pytest.param(AKS, id="aks", marks=NOT_YET)]
+NAMES = [pytest.param(SAFE, id="lower-case"), pytest.param(AKS, id="aks")]
 
 
 @pytest.mark.parametrize("name", NAMES)

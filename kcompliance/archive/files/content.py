@@ -13,6 +13,8 @@ _HEAD: Final = 64 * 1024
 """Bytes that are enough to know most files by."""
 _GZIP: Final = b"\x1f\x8b"
 _PIECE: Final = 1024 * 1024
+_PACKED: Final = 16 * 1024
+"""zlib copies what it leaves over: that stays in proportion, though members be of 20 bytes."""
 _MOST_TO_ONE: Final = 1000
 """No log is that uniform; deflate itself ends at 1032 to 1."""
 _BELOW_SUSPICION: Final = 16 * 1024 * 1024
@@ -89,45 +91,46 @@ class Gzipped(Content):
                 yield wanted
 
     def _unpacked(self) -> Iterator[bytes]:
-        member = _Member()
+        members = _Members()
         taken = given = 0
         for packed in self.packed.pieces(0, None):
-            taken += len(packed)
-            rest = packed
-            while rest:
-                if member.ended:
-                    rest = rest.lstrip(b"\0")  # padding after the last member
-                    member = _Member() if rest else member
-                    continue
-                for piece in member.unpacked(rest, self.name):
+            for start in range(0, len(packed), _PACKED):
+                part = packed[start : start + _PACKED]
+                taken += len(part)
+                for piece in members.unpacked(part, self.name):
                     given += len(piece)
                     if given > max(_BELOW_SUSPICION, _MOST_TO_ONE * taken):
-                        raise FileDamaged(
-                            f'"{self.name}" decompresses to over {_MOST_TO_ONE} times its size',
-                            "this is no log: remove it, or take it out of what is archived",
-                        )
+                        raise _bomb(self.name)
                     yield piece
-                rest = member.rest
-        self.breaks_off = not member.ended
+        self.breaks_off = not members.ended
 
 
-class _Member:
-    """One member of a gzip file."""
+def _bomb(name: str) -> FileDamaged:
+    return FileDamaged(
+        f'"{name}" decompresses to over {_MOST_TO_ONE} times its size',
+        "this is no log: remove it, or take it out of what is archived",
+    )
+
+
+class _Members:
+    """The members of a gzip file, one after the other, and padding after the last."""
 
     def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-        self.rest = b""
-        """What follows it, as far as it was given."""
+        self._inflate = _inflate()
 
     @property
     def ended(self) -> bool:
-        """Whether it came to its end, and its checksum was right."""
+        """Whether the last one came to its end, and its checksum was right."""
         return self._inflate.eof
 
     def unpacked(self, packed: bytes, name: str) -> Iterator[bytes]:
         """What these bytes give, in pieces of a bounded size."""
-        full = True
-        while packed or full:
+        while packed:
+            if self._inflate.eof:
+                packed = packed.lstrip(b"\0")
+                if not packed:
+                    return
+                self._inflate = _inflate()
             try:
                 piece = self._inflate.decompress(packed, _PIECE)
             except zlib.error as error:
@@ -136,7 +139,8 @@ class _Member:
                 ) from error
             if piece:
                 yield piece
-            packed = self._inflate.unconsumed_tail
-            # Some may wait inside although all was consumed.
-            full = len(piece) == _PIECE and not self._inflate.eof
-        self.rest = self._inflate.unused_data
+            packed = self._inflate.unused_data or self._inflate.unconsumed_tail
+
+
+def _inflate() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)

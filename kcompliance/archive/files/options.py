@@ -24,5 +24,5 @@ class FilesOptions:
     """About how much goes into a page; no less than one line."""
     line_bytes: int = 64 * _MIB
     """The longest line that is read; kube-apiserver knows no bound but `--audit-log-truncate-*`."""
-    at_once: int = 16
+    at_once: int = 8
     """How many files are looked at, by a plan, at the same time."""

@@ -6,6 +6,7 @@ enough.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from kcompliance.archive.files.faults import of_store
@@ -25,8 +26,8 @@ class RemotePlace(Place):
     """The objects below a URL, or the one object that it names."""
 
     def __init__(self, url: str, options: StoreOptions) -> None:
-        self._options = options
-        self._store = open_store(url, options)
+        self._options = replace(options, foreign=True)
+        self._store = open_store(url, self._options)
         self._parent: Store | None = None
 
     @property

@@ -21,6 +21,20 @@ _LF: Final = b"\n"
 _MARK: Final = b"\xef\xbb\xbf"
 _BACKWARD: Final = 64 * 1024
 _AKS_CATEGORIES: Final = frozenset({"kube-audit", "kube-audit-admin"})
+_MOST_DECODED: Final = 4 * 1024 * 1024
+"""Of a line whose nature does not show at once: what it decodes to takes many times its size."""
+
+
+class _Marks(msgspec.Struct, gc=False):
+    """What tells most events at once."""
+
+    version: str = msgspec.field(default="", name="apiVersion")
+    verb: str = ""
+    category: str = ""
+
+
+_MARKS: Final = msgspec.json.Decoder(_Marks)
+_JUNK: Final = (ValueError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +101,22 @@ def identity_of(content: Content, options: FilesOptions) -> Sha256 | None:
 
 
 def _why_no_event(line: bytes) -> str | None:
+    text = line.removeprefix(_MARK)
     try:
-        data = msgspec.json.decode(line.removeprefix(_MARK))
-    except (ValueError, RecursionError):
-        return "its first line is no JSON object"
-    if isinstance(data, dict) and data.get("category") in _AKS_CATEGORIES:
+        marks = _MARKS.decode(text)
+    except _JUNK:
+        marks = _Marks()
+    if marks.category in _AKS_CATEGORIES or (
+        marks.version.startswith("audit.k8s.io/") and marks.verb
+    ):
         return None
-    match next(events_in(data), None):
+    if len(text) > _MOST_DECODED:
+        return "its first line is long, and no event of kube-apiserver or AKS"
+    try:
+        first = next(events_in(msgspec.json.decode(text)), None)
+    except _JUNK:
+        return "its first line is no JSON object"
+    match first:
         case AuditEvent():
             return None
         case NotAnEvent(reason=reason):

@@ -19,6 +19,8 @@ Span = tuple[datetime | None, datetime | None]
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _NOTHING: Final = (None, None)
+_MOST_DECODED: Final = 4 * 1024 * 1024
+"""What a line decodes to takes many times its size."""
 _EARLIEST: Final = datetime(2014, 6, 1, tzinfo=UTC)
 
 
@@ -65,6 +67,8 @@ def _time_of(line: bytes) -> datetime | None:
 
 def _wrapped_time(line: bytes) -> datetime | None:
     """Of an event in some shipper's wrapping, or of one of whose times another is junk."""
+    if len(line) > _MOST_DECODED:
+        return None
     try:
         data = msgspec.json.decode(line)
     except _JUNK:

@@ -16,6 +16,7 @@ from kcompliance.archive.interface import (
     NothingToArchive,
     Page,
     PartLost,
+    SourceError,
     SourceGone,
     SourceRefused,
     TimeRange,
@@ -228,6 +229,15 @@ def test_a_line_without_an_end_is_an_error_with_its_place(tmp_path: Path) -> Non
         source.read(window.parts[0], lambda page: None)
 
 
+def test_a_last_line_that_does_not_end_is_an_error_too(tmp_path: Path) -> None:
+    write(tmp_path / "audit.log", event(0) + b"x" * 300_000)
+    source = source_of(tmp_path, line_bytes=100_000)
+    assert Run().plan(source) == []
+    (trouble,) = source.troubles
+    assert isinstance(trouble, FileDamaged)
+    assert "has a line at byte" in trouble.message
+
+
 # --- copies -------------------------------------------------------------------------------------
 
 
@@ -327,6 +337,25 @@ def test_a_file_that_is_rotated_after_the_plan_is_read_all_the_same(
     assert run.content == events(0, 9)
 
 
+def test_a_copy_that_is_still_compressed_is_not_taken_for_the_whole(tmp_path: Path) -> None:
+    log = write(tmp_path / "audit.log", events(0, 999))
+    run, source = Run(), source_of(tmp_path)
+    (window,) = run.plan(source)
+    write(tmp_path / "audit-1.log.gz", gzip.compress(log.read_bytes())[:9000])
+    log.rename(tmp_path / "audit-2.log")
+    run.window(source, window)
+    assert run.content == events(0, 999)
+
+
+def test_a_window_that_begins_within_a_line_is_not_read(tmp_path: Path) -> None:
+    log = write(tmp_path / "audit.log", events(0, 9))
+    source = source_of(tmp_path, window_bytes=1000)
+    second = Run().plan(source)[1]
+    log.write_bytes(event(0) + event(1, verb="w") + events(2, 9))
+    with pytest.raises(FileChanged, match="no line ends at byte"):
+        source.read(second.parts[0], lambda page: None)
+
+
 @pytest.mark.parametrize(
     ("now", "error"),
     [(None, SourceGone), (OTHER * 20, SourceGone), (events(0, 3), FileChanged)],
@@ -407,6 +436,23 @@ def test_a_bomb_is_left_out_and_told(tmp_path: Path, filling: bytes, said: str) 
     assert [said in trouble.message for trouble in source.troubles] == [True]
 
 
+@pytest.mark.parametrize("lines", [4400, 8800, 9000])
+def test_what_compresses_well_is_decompressed_whole(tmp_path: Path, lines: int) -> None:
+    content = event(0) * lines
+    write(tmp_path / "audit-1.log.gz", gzip.compress(content, 9))
+    run = Run()
+    run.once(source_of(tmp_path))
+    assert run.content == content
+
+
+def test_a_gzip_file_of_very_many_members_takes_no_longer_than_its_size(tmp_path: Path) -> None:
+    content = gzip.compress(events(0, 3)) + gzip.compress(b"") * 50_000 + gzip.compress(event(4))
+    write(tmp_path / "audit-1.log.gz", content)
+    run = Run()
+    run.once(source_of(tmp_path))
+    assert run.content == events(0, 4)
+
+
 def test_a_damaged_copy_spoils_no_whole_one(tmp_path: Path) -> None:
     write(tmp_path / "audit-1.log.gz", DAMAGED["checksum"])
     write(tmp_path / "audit-1.log", events(0, 99))
@@ -453,6 +499,22 @@ def test_what_is_no_audit_log_is_passed_over_in_a_folder_and_refused_by_name(
     assert source.passed_over == 1
     with pytest.raises(UsageError, match=f'not an audit log: "{other}"'):
         Run().plan(source_of(other))
+
+
+def test_a_large_file_is_not_searched_for_a_line_if_it_begins_like_none(tmp_path: Path) -> None:
+    write(tmp_path / "core", b"x" * 2_000_000)
+    write(tmp_path / "audit.log", event(0))
+    run, source = Run(), source_of(tmp_path, line_bytes=100_000)
+    run.once(source)
+    assert source.troubles == ()
+
+
+def test_a_record_of_aks_is_known_by_its_category(tmp_path: Path) -> None:
+    record = b'{"category": "kube-audit", "properties": {"log": "cut", "pod": "x"}}\n'
+    write(tmp_path / "PT1H.json", record)
+    run = Run()
+    run.once(source_of(tmp_path))
+    assert run.content == record
 
 
 @pytest.mark.parametrize("content", [b"", event(0)[:-1]], ids=["empty", "no-whole-line"])
@@ -530,15 +592,17 @@ def test_a_link_that_the_user_names_is_followed(tmp_path: Path) -> None:
     assert run.content == event(0)
 
 
-def test_a_folder_that_becomes_a_link_after_the_plan_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["inner", "inner/audit.log"])
+def test_what_becomes_a_link_after_the_plan_is_not_followed(tmp_path: Path, link: str) -> None:
     folder, outside = tmp_path / "logs", tmp_path / "outside"
-    write(outside / "audit.log", events(0, 3))
+    write(outside / "inner" / "audit.log", events(0, 3))
     write(folder / "inner" / "audit.log", events(0, 3))
     source = source_of(folder)
     (window,) = Run().plan(source)
-    shutil.rmtree(folder / "inner")
-    (folder / "inner").symlink_to(outside)
-    with pytest.raises(SourceGone):
+    shutil.rmtree(folder)
+    (folder / link).parent.mkdir(parents=True)
+    (folder / link).symlink_to(outside / link)
+    with pytest.raises(SourceError):
         source.read(window.parts[0], lambda page: None)
 
 
