@@ -2,7 +2,7 @@
 
 The Java runtime comes in a wheel, what fetches the jars in another, and the compiler is one of
 the jars. `jars.lock` has a line for each file: the folder it is put into, its Maven coordinates
-and its SHA-256.
+and its SHA-256. It is written by `pin_jars`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,10 +30,10 @@ from tests.servers.toolchain import (
     placed,
 )
 
-__all__ = ["Jar", "JavaProgram", "read_lock"]
+__all__ = ["LOCK", "Jar", "JavaProgram", "read_lock", "run_maven"]
 
-_LOCK: Final = "jars.lock"
-_FETCHER: Final = Path(__file__).with_name("maven_fetch.py")
+LOCK: Final = "jars.lock"
+_CLIENT: Final = Path(__file__).with_name("maven_client.py")
 _COMPILER: Final = "tools/ecj-*.jar"
 _COMPILED: Final = "own.jar"
 _JAVA_VERSION: Final = "21"
@@ -52,8 +52,8 @@ class Jar:
 class JavaProgram:
     """A folder with all that a Java program needs but the Java runtime, laid out as `module` is.
 
-    To the files of `module` come the jars of its lock. Sources below a folder that has jars or
-    other files are compiled into one more jar there.
+    To the files of `module` come the jars of its lock. A folder of it named `src` is compiled
+    into one more jar beside it.
     """
 
     name: str
@@ -87,32 +87,24 @@ class JavaProgram:
                 target = folder / path.relative_to(self.module)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, target)
-        for place in ("lib", *(f"modules/{each.name}" for each in (folder / "modules").iterdir())):
-            self._compile(place, folder)
+        for sources in sorted(self.module.rglob("src")):
+            self._compile(sources, folder, folder / sources.parent.relative_to(self.module))
 
     def _place_jars(self, folder: Path) -> None:
-        jars = read_lock(self.module / _LOCK)
+        jars = read_lock(self.module / LOCK)
         for jar, path in zip(jars, self._fetch(jars), strict=True):
             if hashlib.sha256(path.read_bytes()).hexdigest() != jar.sha256:
                 raise Unavailable(
                     self.name,
-                    f"{jar.coordinates} is not the file that {_LOCK} pins",
+                    f"{jar.coordinates} is not the file that {LOCK} pins",
                     f"delete {path} and run make servers again",
                 )
             (folder / jar.place).mkdir(parents=True, exist_ok=True)
             shutil.copy(path, folder / jar.place / path.name)
 
     def _fetch(self, jars: list[Jar]) -> list[Path]:
-        wheels = self.maven.build().parents[1]
         for _ in range(TRIES_TO_DOWNLOAD):
-            done = subprocess.run(
-                [sys.executable, "-P", str(_FETCHER), str(maven_repository())],
-                input="\n".join(jar.coordinates for jar in jars),
-                env={**os.environ, "PYTHONPATH": str(wheels)},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = run_maven(self.maven, "fetch", (jar.coordinates for jar in jars))
             if done.returncode == 0:
                 return [Path(line) for line in done.stdout.splitlines()]
         raise Unavailable(
@@ -121,13 +113,11 @@ class JavaProgram:
             "give this machine a way to Maven Central, or a repository that has them (M2_REPO)",
         )
 
-    def _compile(self, place: str, folder: Path) -> None:
-        sources = sorted((self.module / place).rglob("*.java"))
-        if not sources:
-            return
+    def _compile(self, sources: Path, folder: Path, place: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="java-", dir=cache_folder()) as classes:
-            self._run_compiler(folder, sources, Path(classes))
-            with zipfile.ZipFile(folder / place / _COMPILED, "w") as jar:
+            self._run_compiler(folder, sorted(sources.rglob("*.java")), Path(classes))
+            place.mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(place / _COMPILED, "w") as jar:
                 for path in sorted(Path(classes).rglob("*.class")):
                     jar.write(path, path.relative_to(classes))
 
@@ -146,6 +136,21 @@ class JavaProgram:
         )
         if done.returncode:
             raise BuildFailed(f"{self.name} does not compile\n{done.stderr}")
+
+
+def run_maven(
+    maven: WheelProgram, command: str, lines: Iterable[str]
+) -> subprocess.CompletedProcess[str]:
+    """The outcome of a command of `maven_client` that reads these lines."""
+    wheels = maven.build().parents[1]
+    return subprocess.run(
+        [sys.executable, "-P", str(_CLIENT), command, str(maven_repository())],
+        input="\n".join(lines),
+        env={**os.environ, "PYTHONPATH": str(wheels)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def read_lock(lock: Path) -> list[Jar]:
