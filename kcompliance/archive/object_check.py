@@ -128,7 +128,7 @@ def examine(
     stored.exhaust()
     if stored.length < recorded.size and problem is not None and problem.what is What.TRUNCATED:
         return problem
-    if stored.length < recorded.size or stored.sha256 != recorded.sha256:
+    if stored.sha256 != recorded.sha256:
         return content.modified(problem)
     if stored.length > recorded.size:
         return Found(What.TRAILING, f"more bytes follow the {recorded.size} that were recorded")
@@ -162,10 +162,7 @@ class _Content:
     @property
     def is_as_recorded(self) -> bool:
         """Whether all of it was read, and is what it was."""
-        return (
-            self._size == self._recorded.content_size
-            and self._digest.hexdigest() == self._recorded.content_sha256
-        )
+        return self._digest.hexdigest() == self._recorded.content_sha256
 
     def read_frames(self, stored: _Stored, use: Callable[[bytes], str | None]) -> Found | None:
         """Read the recorded frames; after the first that is not as recorded, what is there."""

@@ -10,9 +10,9 @@ from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
 import msgspec
@@ -36,13 +36,7 @@ from kcompliance.ledger import (
 )
 from kcompliance.model.digest import Sha256
 
-__all__ = [
-    "EventTooLarge",
-    "Mark",
-    "SegmentWriter",
-    "SpooledSegment",
-    "share_of",
-]
+__all__ = ["EventTooLarge", "Mark", "SegmentWriter", "SpooledSegment", "share_of"]
 
 _FRAME_BYTES: Final = 8 * 1024 * 1024
 _SEGMENT_BYTES: Final = 64 * 1024 * 1024
@@ -109,6 +103,7 @@ class _Segment:
     pending: list[bytes] = field(default_factory=list)
     """Lines of the next frame."""
     pending_bytes: int = 0
+    pending_docs: int = 0
 
     def copy(self) -> "_Segment":
         return replace(
@@ -204,17 +199,22 @@ class SegmentWriter:
         first: datetime | None = None,
         last: datetime | None = None,
     ) -> None:
-        """Append so many whole lines, each with its line feed; `first` and `last` bound them."""
+        """Append so many whole lines, each with its line feed; `first` and `last` bound them.
+
+        ValueError where they are not, now or when their frame is made.
+        """
         self._must_live()
-        if lines.count(b"\n") != docs or not (lines.endswith(b"\n") or not lines):
-            raise ValueError(f"a page of {docs} events is not so many whole lines")
+        if not (lines.endswith(b"\n") if docs else not lines):
+            raise _not_lines(docs)
         for piece in _pieces(lines, self._frame_bytes):
             if self._segment.pending_bytes + len(piece) > self._frame_bytes:
                 self._flush()
             segment = self._segment
             segment.pending.append(piece)
             segment.pending_bytes += len(piece)
-            segment.uncredited += docs if piece is lines else piece.count(b"\n")
+            piece_docs = docs if piece is lines else piece.count(b"\n")
+            segment.pending_docs += piece_docs
+            segment.uncredited += piece_docs
             segment.see(first, last)
             if segment.pending_bytes >= self._frame_bytes:
                 self._flush()
@@ -233,11 +233,11 @@ class SegmentWriter:
         if mark.settled != self._settled:
             raise ValueError("what was credited or handed out since cannot be taken back")
         kept = {each.path for each in (*mark.closed, mark.segment)}
-        self._close_file()
-        _delete(each for each in (*self._closed, self._segment) if each.path not in kept)
-        self._closed, self._segment = list(mark.closed), mark.segment.copy()
-        if self._segment.path is not None:
-            with self._faults():
+        with self._faults():
+            self._close_file()
+            _delete(each for each in (*self._closed, self._segment) if each.path not in kept)
+            self._closed, self._segment = list(mark.closed), mark.segment.copy()
+            if self._segment.path is not None:
                 self._file = self._segment.path.open("r+b", buffering=0)
                 self._file.truncate(self._segment.size)
                 self._file.seek(self._segment.size)
@@ -286,12 +286,7 @@ class SegmentWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.discard()
 
     # --- frames -------------------------------------------------------------------------------
@@ -302,13 +297,16 @@ class SegmentWriter:
         if not segment.pending:
             return
         content = b"".join(segment.pending)
-        segment.pending, segment.pending_bytes = [], 0
+        docs = segment.root.size + segment.pending_docs
+        segment.pending, segment.pending_bytes, segment.pending_docs = [], 0, 0
         compressed = self._compressing(content)
         try:
             segment.root.update_content(content)
             segment.content_digest.update(content)
         finally:
             frame = compressed()  # the compressor must not be in use when this is left
+        if segment.root.size != docs:  # counted by the way: to count lines alone takes its time
+            raise _not_lines(docs)
         self._append(frame)
         segment.content_size += len(content)
         segment.digest.update(frame)
@@ -320,12 +318,12 @@ class SegmentWriter:
     def _compressing(self, content: bytes) -> Callable[[], bytes]:
         """Call what this returns for the frame. zstd holds no lock of the interpreter."""
         if self._helper is None:
-            return lambda: self._compressor.compress(content)
+            return partial(self._compressor.compress, content)
         return self._helper.submit(self._compressor.compress, content).result
 
     def _is_full(self, segment: _Segment) -> bool:
-        # Half of the ratio, from a quarter of what is small on: one more frame, even of a single
-        # event of the greatest size, never makes a bomb of it.
+        # Half of the ratio, a quarter of what is small: one more frame, even of a single event of
+        # the greatest size, never makes a bomb of it.
         is_dense = (
             segment.content_size > SMALL_CONTENT // 4
             and segment.content_size > segment.size * (MAX_RATIO // 2)
@@ -391,6 +389,10 @@ def _pieces(lines: bytes, limit: int) -> Iterator[bytes]:
             )
         yield lines if end - start == len(lines) else lines[start:end]
         start = end
+
+
+def _not_lines(docs: int) -> ValueError:
+    return ValueError(f"{docs} events are not so many whole lines")
 
 
 def _share_bytes(share: IndexShare | FileShare) -> int:

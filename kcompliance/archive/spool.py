@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from kcompliance.errors import KcomplianceError, UsageError
@@ -92,12 +91,7 @@ class Spool:
             self._path, self._lock = _claim(self._base)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         # What cannot be removed now is swept away by the next run, as the lock is let go.
         with suppress(OSError):
             _remove(self.path)

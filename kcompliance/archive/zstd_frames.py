@@ -114,6 +114,10 @@ def begins_frame(data: bytes, content_size: int) -> bool:
     """Whether this may be the first part, but not all, of a frame that holds so much."""
     if not zstandard.FRAME_HEADER.startswith(data[:4]):
         return False
+    with suppress(zstandard.ZstdError):  # less than a header says nothing yet
+        claimed = zstandard.get_frame_parameters(data).content_size
+        if claimed not in (content_size, zstandard.CONTENTSIZE_UNKNOWN):
+            return False
     decompressor = _decompressor().decompressobj()
     total = 0
     with suppress(zstandard.ZstdError):

@@ -135,6 +135,9 @@ class FindingCode(StrEnum):
     COPY_MISMATCH = "COPY_MISMATCH", Severity.HIGH, _INCOMPLETE
     """The copies of a shard held different numbers of documents; the window was not sealed."""
 
+    SOURCE_MISMATCH = "SOURCE_MISMATCH", Severity.HIGH, _INCOMPLETE
+    """The source holds other events of a window than were archived of it."""
+
     # --- reading ------------------------------------------------------------------------------
 
     READ_FAILED = "READ_FAILED", Severity.HIGH, _READ_FAILED
