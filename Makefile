@@ -27,7 +27,7 @@ help: ## list these targets
 
 setup: $(DEV_STAMP) ## make .venv, with everything for working on the project
 
-demo: $(RUN_STAMP) ## scan the example clusters
+demo: $(RUN_STAMP) ## scan the example clusters, archive a log, catch a changed bit
 	@$(BIN)/kcompliance demo
 
 test: $(DEV_STAMP) ## run all tests, against real servers too (the first run builds them: minutes)

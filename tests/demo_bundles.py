@@ -1,4 +1,4 @@
-"""Builds the two bundles of `kcompliance demo`: `python -m tests.demo_bundles` rewrites them.
+"""Builds what `kcompliance demo` shows: `python -m tests.demo_bundles` makes it anew.
 
 Both are the same self-managed cluster with three control-plane nodes, once with faults and once
 mended. A test compares the shipped bundles with what is built here.
@@ -17,6 +17,7 @@ from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Unread
 __all__ = ["DEMO", "build"]
 
 DEMO = Path(__file__).parent.parent / "demo"
+EVENTS = 40
 AS_OF = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 POLICY = "/etc/kubernetes/audit-policy.yaml"
 LOG = "/var/log/kubernetes/audit/audit.log"
@@ -74,6 +75,13 @@ def build(folder: Path) -> None:
     """Write `faulty/` and `sound/` below a folder."""
     write_bundle(_collection("faulty", _faulty()), folder / "faulty")
     write_bundle(_collection("sound", _sound()), folder / "sound")
+    (folder / "audit.log").write_bytes(_audit_log())
+
+
+def _audit_log() -> bytes:
+    """The first events that a real kube-apiserver recorded for the tests."""
+    events = (Path(__file__).parent / "samples" / "audit-events.ndjson").read_bytes()
+    return b"".join(events.splitlines(keepends=True)[:EVENTS])
 
 
 def _collection(name: str, captures: list[Capture]) -> Collection:

@@ -31,7 +31,6 @@ from kcompliance.ledger import (
     coverage,
     leaf_hash,
 )
-from kcompliance.model.digest import Sha256
 from kcompliance.stores.interface import NotThere, Store
 
 __all__ = [
@@ -104,7 +103,8 @@ class CataloguedStream:
     bindings: int = 0
     windows: list[WindowRecord] = field(default_factory=list)
     """In the order of the log, all revisions."""
-    segments: dict[Sha256, ArchivedSegment] = field(default_factory=dict)
+    segments: dict[str, ArchivedSegment] = field(default_factory=dict)
+    """By the name of the object."""
 
     @property
     def coverage(self) -> Coverage:
@@ -139,6 +139,8 @@ class Catalogue:
     """The strictest that a retention record of any stream asks for."""
     leaf_hashes: list[bytes] = field(default_factory=list)
     """Of all leaves, where they were asked for and none is missing."""
+    lost: frozenset[str] = frozenset()
+    """The objects through whose faults records are lost that were once committed."""
 
     @property
     def segments(self) -> Iterator[ArchivedSegment]:
@@ -150,10 +152,14 @@ class Catalogue:
     def doubts(self) -> tuple[Fault, ...]:
         """The faults that leave open what was committed.
 
-        Not among them: an object at a checkpoint's name that no trusted key signed. It is no
-        commit, is stepped over, and is in nobody's way.
+        Not among them: an object at a checkpoint's name that no trusted key signed and where no
+        commit is missing. It is stepped over, and is in nobody's way.
         """
-        return tuple(fault for fault in self.faults if fault.code not in _STEPPED_OVER)
+        return tuple(
+            fault
+            for fault in self.faults
+            if fault.code not in _STEPPED_OVER or fault.object in self.lost
+        )
 
     def require_sound(self) -> None:
         """Raise `NotAsSigned` unless what was committed is beyond doubt, as far as it is known.
@@ -200,6 +206,7 @@ def read_catalogue(store: Store, trust: Trust | None, *, leaf_hashes: bool = Fal
         raise _nothing(store, trust, reader.faults)
     catalogue = fold.catalogue(store.url, reader.end, trusted=trust is not None)
     catalogue.faults = [*reader.faults, *fold.pin_faults(reader.end)]
+    catalogue.lost = frozenset(reader.lost)
     if len(catalogue.leaf_hashes) != reader.end.frontier.size:
         catalogue.leaf_hashes = []
     return catalogue
@@ -281,7 +288,7 @@ class _Fold:
                 self._stream(record.stream).windows.append(record)
             case SegmentRecord():
                 entry = ArchivedSegment(record=record, leaf=leaf, commit=commit)
-                self._stream(record.stream).segments.setdefault(record.sha256, entry)
+                self._stream(record.stream).segments.setdefault(record.key, entry)
                 self._keep(record.retain_until)
             case MetadataRecord():
                 self._keep(record.retain_until)

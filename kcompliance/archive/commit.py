@@ -2,14 +2,14 @@
 
 First the records as `log/<n>-<root>`, then `cp/<n>` by conditional create, which of any number of
 writers exactly one does. Who loses reads what the winner committed and decides anew what is left
-to say: the caller gives its records as a function of the log's end.
+to say.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from kcompliance.archive.log import MAX_BATCH_BYTES, LogEnd, records_under
+from kcompliance.archive.log import MAX_BATCH_BYTES, LogEnd
 from kcompliance.errors import ExitCode, KcomplianceError
 from kcompliance.ledger import (
     Checkpoint,
@@ -31,11 +31,12 @@ from kcompliance.ledger import (
     signature_fault,
     write_batch,
 )
+from kcompliance.ledger.names import MAX_NUMBER
 from kcompliance.ledger.note import MAX_NOTE_BYTES
 from kcompliance.model.digest import sha256
-from kcompliance.stores.interface import AlreadyThere, NotThere, Store
+from kcompliance.stores.interface import AlreadyThere, Store
 
-__all__ = ["AnotherArchive", "ClockError", "CommitError", "Lost", "Writer"]
+__all__ = ["AnotherArchive", "ClockError", "CommitError", "Lost", "Writer", "require_clock"]
 
 MAX_CLOCK_STEP = timedelta(minutes=5)
 """How far a clock may be behind the last commit, as clocks of several machines are."""
@@ -62,9 +63,22 @@ class ClockError(CommitError):
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Another writer has committed first: read the log anew, and say again what is left to say."""
+    """Something lies at this number: read the log anew, and say again what is left to say.
+
+    It is another writer's commit, or an object that is none and that the reader will step over.
+    """
 
     number: int
+
+
+def require_clock(end: LogEnd, now: datetime) -> None:
+    """Raise `ClockError` where this machine's clock is far behind the last commit."""
+    if end.time is not None and now < end.time - MAX_CLOCK_STEP:
+        raise ClockError(
+            f"the clock says {now:%Y-%m-%d %H:%M:%S}, "
+            f"but the archive's last commit is of {end.time:%Y-%m-%d %H:%M:%S} UTC",
+            "set the clock of this machine; nothing was committed",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +93,7 @@ class Writer:
     """Of the records and the checkpoint; None: without a lock."""
 
     def first(self, genesis: GenesisRecord, records: Sequence[Record], run: RunReference) -> LogEnd:
-        """Make a new archive; CommitError where the store holds one already."""
+        """Make a new archive; `AnotherArchive` where there is any checkpoint already."""
         keys = KeyRing(tuple(TrustedKey(key=key) for key in genesis.keys))
         start = _Start(number=0, frontier=Frontier(), previous=None, keys=keys, time=None)
         end = self._commit(start, genesis.created, [genesis], records, run)
@@ -95,15 +109,10 @@ class Writer:
     ) -> LogEnd | Lost:
         """Append records to a log that ends so.
 
-        A foreign object at the next checkpoint's name is stepped over. `Lost`: a key that is
-        trusted here signed one there.
+        `Lost` where anything lies at the next checkpoint's name. Raises `ClockError`, and
+        `CommitError` where the signers may not sign (any more): nobody would believe such a commit.
         """
-        if end.time is not None and now < end.time - MAX_CLOCK_STEP:
-            raise ClockError(
-                f"the clock says {now:%Y-%m-%d %H:%M:%S}, "
-                f"but the archive's last commit is of {end.time:%Y-%m-%d %H:%M:%S} UTC",
-                "set the clock of this machine; nothing was committed",
-            )
+        require_clock(end, now)
         start = _Start(
             number=end.next_number,
             frontier=end.frontier,
@@ -121,39 +130,50 @@ class Writer:
         records: Sequence[Record],
         run: RunReference,
     ) -> LogEnd | Lost:
-        time = now if start.time is None else max(now, start.time)
         number = start.number
-        while True:
-            commit = CommitRecord(
-                n=number,
-                prev=start.previous.sha256 if start.previous is not None else None,
-                time=time,
-                clock=None,
-                run=run,
-                actor=self.actor,
+        if number > MAX_NUMBER:
+            raise CommitError(
+                f'"{self.store.url}" has no free number for a commit',
+                f"somebody put an object at {checkpoint_name(MAX_NUMBER)}: remove it",
             )
-            batch, data = write_batch(start.frontier, [*head, commit, *records])
-            if len(data) > MAX_BATCH_BYTES:
-                raise ValueError(f"a commit of {len(data)} bytes")
-            after = batch.after
-            checkpoint = Checkpoint(origin=self.origin, size=after.size, root=after.root)
-            key = log_name(number, after.root)
-            self._put(key, data)
-            note = sign_checkpoint(checkpoint, self.signers)
-            there = self._put_checkpoint(number, note)
-            if there is None or there == note:
-                return LogEnd(
-                    origin=self.origin,
-                    number=number,
-                    next_number=number + 1,
-                    checkpoint=_own(note),
-                    frontier=after,
-                    keys=start.keys.after([*head, commit, *records], size=after.size),
-                    time=time,
-                )
-            if self._is_of_this_archive(number, there, start.keys):
-                return Lost(number)
-            number += 1
+        time = now if start.time is None else max(now, start.time)
+        commit = CommitRecord(
+            n=number,
+            prev=start.previous.sha256 if start.previous is not None else None,
+            time=time,
+            clock=None,
+            run=run,
+            actor=self.actor,
+        )
+        batch, data = write_batch(start.frontier, [*head, commit, *records])
+        if len(data) > MAX_BATCH_BYTES:
+            raise ValueError(f"a commit of {len(data)} bytes")
+        after = batch.after
+        checkpoint = Checkpoint(origin=self.origin, size=after.size, root=after.root)
+        note = sign_checkpoint(checkpoint, self.signers)
+        self._require_trusted(note, start.keys, records)
+        self._put(log_name(number, after.root), data)
+        if not self._put_checkpoint(number, note):
+            return Lost(number)
+        return LogEnd(
+            origin=self.origin,
+            number=number,
+            next_number=number + 1,
+            checkpoint=_own(note),
+            frontier=after,
+            keys=start.keys.after([*head, commit, *records], size=after.size),
+            time=time,
+        )
+
+    def _require_trusted(self, note: bytes, keys: KeyRing, records: Sequence[Record]) -> None:
+        """Nobody may take a commit for done that readers will step over."""
+        introduced = introduced_keys(records)
+        fault = signature_fault(_own(note), origin=self.origin, keys=keys, introduced=introduced)
+        if fault is not None:
+            raise CommitError(
+                f'the key may not sign for "{self.store.url}" any more: {fault.detail}',
+                "it was replaced or revoked; nothing was committed",
+            )
 
     def _put(self, key: str, data: bytes) -> None:
         digest = sha256(data)
@@ -167,27 +187,15 @@ class Writer:
                     "somebody wrote into the archive; see: kcompliance verify",
                 ) from there
 
-    def _put_checkpoint(self, number: int, note: bytes) -> bytes | None:
-        """None where this call created it; else what is there."""
+    def _put_checkpoint(self, number: int, note: bytes) -> bool:
+        """Whether the checkpoint is there; not, if anything else is."""
         key = checkpoint_name(number)
         try:
             self.store.put_if_absent(key, note, sha256(note), retain_until=self.locked_until)
         except AlreadyThere:
-            return self.store.get(key, end=MAX_NOTE_BYTES + 1)
-        return None
-
-    def _is_of_this_archive(self, number: int, there: bytes, keys: KeyRing) -> bool:
-        """Whether a key that is trusted here signed it, possibly beside one that it introduces."""
-        signed = parse_checkpoint(there)
-        if isinstance(signed, Fault):
-            return False
-        try:
-            batch = self.store.get(log_name(number, signed.checkpoint.root), end=MAX_BATCH_BYTES)
-        except NotThere:
-            batch = b""
-        introduced = introduced_keys(records_under(signed, batch))
-        fault = signature_fault(signed, origin=self.origin, keys=keys, introduced=introduced)
-        return fault is None
+            # It may be our own, of a call whose answer was lost for good.
+            return self.store.get(key, end=MAX_NOTE_BYTES + 1) == note
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

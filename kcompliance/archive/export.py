@@ -128,7 +128,8 @@ def export_job(
                 return JobResult(
                     job=job, partitions=(), segments=tuple(stored), gone=tuple(gone), error=error
                 )
-            if partition.written:
+            # A shard without events is left out; of a file it is known how far it was read.
+            if partition.written or isinstance(partition, FilePartition):
                 partitions.append(partition)
             stored += _store(writer.closed(), job.window, store, stream, retain_until, meter)
         stored += _store(writer.finish(), job.window, store, stream, retain_until, meter)

@@ -32,6 +32,7 @@ __all__ = [
     "LoadedKey",
     "Passphrase",
     "fingerprint",
+    "key_at",
     "kind_of",
     "load_key",
     "load_public_key",
@@ -147,12 +148,8 @@ def write_key(path: Path, key: PrivateKey, passphrase: bytes | None) -> Path:
             _partial(public, public_pem, 0o644) as public_partial,
             _partial(path, private_pem, 0o600) as private_partial,
         ):
-            _name(public_partial, public)
-            try:
+            with _named(public_partial, public):
                 _name(private_partial, path)
-            except BaseException:
-                public.unlink()
-                raise
             _bring_to_disk(path.parent)
     except OSError as error:
         raise _not_written(path, error) from error
@@ -173,6 +170,19 @@ def _partial(path: Path, content: bytes, mode: int) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
+
+
+@contextmanager
+def _named(partial: Path, path: Path) -> Iterator[None]:
+    """The file has its name, which it keeps only where nothing fails while it is new."""
+    _name(partial, path)
+    fine = False
+    try:
+        yield
+        fine = True
+    finally:
+        if not fine:
+            path.unlink()
 
 
 def _name(partial: Path, path: Path) -> None:
@@ -248,19 +258,24 @@ def load_public_key(path: Path) -> PublicKey:
     return key
 
 
-def signer(
-    place: str, name: str, ask: Passphrase, warn: Callable[[str], None] = lambda _: None
-) -> Signer:
-    """What signs under this name with the key at a path, or later behind a URL.
-
-    `warn` is told what the key's owner should know. Raises `KeyFileError`.
-    """
+def key_at(place: str, passphrase: Passphrase) -> LoadedKey:
+    """The private key at a path, or later behind a URL; raises as `load_key`."""
     if (service := _SERVICE.match(place)) is not None:
         raise KeyFileError(
             f'keys in {_SERVICES[service[1]]} are not built yet: "{place}"',
             "give the path of a key file; " + _MAKE_ONE,
         )
-    loaded = load_key(Path(place), ask)
+    return load_key(Path(place), passphrase)
+
+
+def signer(
+    place: str, name: str, ask: Passphrase, warn: Callable[[str], None] = lambda _: None
+) -> Signer:
+    """What signs under this name with the key at a path, or later behind a URL.
+
+    `warn` is told what the key's owner should know. Raises as `load_key`.
+    """
+    loaded = key_at(place, ask)
     for warning in loaded.warnings:
         warn(warning)
     return KeySigner(name, loaded.private)

@@ -3,13 +3,16 @@
 An object is a leftover only where the signed intent of a run that never committed says that this
 run was about to write it. Whatever else lies in an archive stays unexplained, and `verify` tells
 it. A run that is alive is taken for dead without harm: its own commit names its objects later,
-and that counts.
+and that counts. Where it dies after that, or a server creates what it was sent by a run that was
+killed meanwhile, there is more to explain than was seen: so dead runs are looked at again for some
+days.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import islice
+from uuid import UUID
 
 from kcompliance.archive.log import MAX_BATCH_BYTES
 from kcompliance.archive.run_object import MAX_RUN_BYTES, Intent, read_intent
@@ -27,7 +30,6 @@ from kcompliance.ledger import (
     decode_leaves,
     parse_name,
     read_batch,
-    run_name,
 )
 from kcompliance.ledger.findings import Refused
 from kcompliance.model.digest import Sha256
@@ -38,15 +40,36 @@ __all__ = ["abandoned_records", "dead_runs"]
 _OBJECTS_A_RECORD = 200
 """So that a record stays below the size of a leaf."""
 
+_MAY_YET_WRITE = timedelta(days=7)
+"""How long after its intent a run that was taken for dead is looked at again."""
 
-def dead_runs(store: Store, state: ArchiveState, *, keys: KeyRing) -> dict[str, Intent]:
-    """The intents of runs of this stream (or of none) without a commit, by the object's name."""
+_DAYS_LISTED_ALONE = 62
+"""More days of a stream are faster listed with all others."""
+_MOST_DAYS = timedelta(days=_DAYS_LISTED_ALONE)
+
+
+def dead_runs(
+    store: Store,
+    state: ArchiveState,
+    *,
+    keys: KeyRing,
+    but: UUID | None = None,
+    again_since: datetime | None = None,
+) -> dict[str, Intent]:
+    """The intents of runs of this stream (or of none) without a commit, by the object's name.
+
+    `but` is the run that asks. Of those that the log has abandoned only the ones that the store
+    has since `again_since`.
+    """
     found = {}
     for entry in store.list("run/"):
         name = parse_name(entry.key)
-        if not isinstance(name, RunName) or name.run in state.runs:
+        if not isinstance(name, RunName) or name.run in state.runs or name.run == but:
             continue
-        if entry.key in state.abandoned or entry.size > MAX_RUN_BYTES:
+        is_known = entry.key in state.abandoned
+        if is_known and (again_since is None or entry.modified < again_since):
+            continue
+        if entry.size > MAX_RUN_BYTES:
             continue
         try:
             intent = read_intent(store.get(entry.key), keys=keys)
@@ -67,33 +90,58 @@ def abandoned_records(
     own: Intent,
     keep: Collection[str] = (),
     lost: bool = False,
+    again: bool = False,
 ) -> list[AbandonedRecord]:
     """The records that explain what dead runs of this stream left.
 
     `own` is the run that asks, and `keep` names the objects that it is about to commit. Where it
-    `lost` a commit to another writer, what it wrote besides those is left, too.
+    `lost` a commit to another writer, what it wrote besides those is left, too. `again`: also look
+    for more of runs that were abandoned lately.
     """
-    dead = dead_runs(store, state, keys=keys)
-    dead.pop(run_name(own.id), None)
+    since = own.time - _MAY_YET_WRITE if again else None
+    dead = dead_runs(store, state, keys=keys, but=own.id, again_since=since)
     runs: list[tuple[str | None, Intent]] = sorted(dead.items(), key=lambda item: item[1].time)
     if lost:
         runs.append((None, own))
     if not runs:
         return []
     taken = {*keep, *state.abandoned}
-    entries = {entry.key: entry for entry in _candidates(store, state) if entry.key not in taken}
+    prefixes = _prefixes(state, [intent for _, intent in runs])
+    found = _candidates(store, state, prefixes)
+    entries = {entry.key: entry for entry in found if entry.key not in taken}
     records: list[AbandonedRecord] = []
     for key, intent in runs:
-        left = [name for name, entry in entries.items() if _is_of(entry, name, intent, store)]
-        names = [name for name in left if name not in taken]
+        own_key = [key] if key is not None and key not in taken else []
+        names = [
+            name
+            for name, entry in entries.items()
+            if name not in taken and _is_of(entry, name, intent, store)
+        ]
         taken.update(names)
-        records += _records(store, state, intent, [key, *names] if key else names)
+        records += _records(store, state, intent, [*own_key, *names])
     return records
 
 
-def _candidates(store: Store, state: ArchiveState) -> Iterator[Entry]:
+def _prefixes(state: ArchiveState, intents: Iterable[Intent]) -> list[str]:
+    """Where the objects of these runs are: their segments by days, if those are few."""
+    ranges = {each for intent in intents for each in intent.windows}
+    days: set[datetime] = set()
+    for each in ranges:
+        if each.start is None or each.end is None or each.end - each.start > _MOST_DAYS:
+            return [f"seg/{state.stream}/", "meta/", "log/"]
+        day = each.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        while day < each.end:
+            days.add(day)
+            day += timedelta(days=1)
+    if len(days) > _DAYS_LISTED_ALONE:
+        return [f"seg/{state.stream}/", "meta/", "log/"]
+    listed = [f"seg/{state.stream}/{day:%Y/%m/%d}/" for day in sorted(days)]
+    return [*listed, *(["meta/"] if ranges else []), "log/"]
+
+
+def _candidates(store: Store, state: ArchiveState, prefixes: Iterable[str]) -> Iterator[Entry]:
     """All objects that no record names, of the kinds that a run of this stream may leave."""
-    for prefix in (f"seg/{state.stream}/", "meta/", "log/"):
+    for prefix in prefixes:
         for entry in store.list(prefix):
             match parse_name(entry.key):
                 case SegmentName(sha256=sha256):

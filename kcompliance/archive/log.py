@@ -129,6 +129,8 @@ class LogReader:
         """After the last commit that was read; None while there is none."""
         self.signed_size = 0
         """Of the largest tree that a checkpoint which was believed covers."""
+        self.alone: dict[str, SignedCheckpoint] = {}
+        """The checkpoints that were believed and whose records are lost, by name."""
         self.lost: list[str] = []
         """The objects through whose faults records are lost that were once committed."""
         self.unread = False
@@ -228,6 +230,7 @@ class LogReader:
         """The commit of a signed checkpoint; a fault where its records are not those it signs."""
         if isinstance(records, Fault):
             self.faults += all_faults_of(records, fetched, signed)
+            self.alone[fetched.key] = signed
             self._lose(records)
             return None
         goes_on = self._goes_on(records.batch)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import zstandard
-
+from kcompliance.archive.zstd_frames import MAX_FRAME_CONTENT, frame_compressor
 from kcompliance.ledger import StreamName, metadata_name
 from kcompliance.ledger.records import MetadataRecord
 from kcompliance.model.digest import Sha256, sha256
 from kcompliance.stores.interface import AlreadyThere, Store
 
 __all__ = ["StoredMetadata", "put_metadata"]
+
+_LEVEL = 9
+"""It is small, and written once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,9 @@ def put_metadata(
     retain_until: datetime | None,
 ) -> StoredMetadata | None:
     """Store these settings, unless the log names the very same already."""
-    data = zstandard.ZstdCompressor(level=9, write_checksum=True).compress(content)
+    if len(content) > MAX_FRAME_CONTENT:
+        content = b'{"unreadable":"more than a reader takes"}'
+    data = frame_compressor(_LEVEL).compress(content)
     digest = sha256(data)
     if known(digest):
         return None
@@ -63,6 +67,8 @@ def put_metadata(
         if not there.holds(len(data), digest):
             raise
         version = store.head(key).version_id
+        if retain_until is not None:
+            store.retain(key, version, retain_until)
     return StoredMetadata(
         key=key,
         size=len(data),

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from kcompliance.archive.log import LogReader
+from kcompliance.archive.log import LogEnd, LogReader
 from kcompliance.archive.run_object import MAX_RUN_BYTES, read_intent
 from kcompliance.archive.state import ArchiveState, read_state, stops_writing
 from kcompliance.errors import ExitCode, KcomplianceError, UsageError
 from kcompliance.ledger import (
+    Fault,
     FindingCode,
     KeyRing,
     Refused,
@@ -24,7 +25,14 @@ from kcompliance.ledger import (
 )
 from kcompliance.stores.interface import NotThere, Store
 
-__all__ = ["ArchiveNotSound", "OpenedArchive", "SignAs", "open_archive"]
+__all__ = [
+    "ArchiveNotSound",
+    "OpenedArchive",
+    "SignAs",
+    "open_archive",
+    "require_signer",
+    "require_sound",
+]
 
 
 SignAs = Callable[[str], Signer]
@@ -35,6 +43,11 @@ class ArchiveNotSound(KcomplianceError):
     """The archive was tampered with or is damaged: nothing is added before a human has looked."""
 
     exit_code = ExitCode.FINDINGS
+
+    def __init__(self, message: str, hint: str, *, fault: Fault | None = None) -> None:
+        super().__init__(message, hint)
+        if fault is not None:
+            self.exit_code = fault.code.exit_code
 
     @property
     def code(self) -> str:
@@ -91,20 +104,8 @@ def open_archive(
     if state.end is None:
         return _opened_new(store, sign_as, state, trust, is_there=is_there)
     signer = sign_as(state.end.origin)
-    fault = stops_writing(state)
-    if fault is not None:
-        raise ArchiveNotSound(
-            f'"{store.url}" is not sound: {fault.code}: {fault.object or ""} {fault.detail}',
-            "nothing was written; see: kcompliance verify",
-        )
-    size = state.end.checkpoint.checkpoint.size + 1
-    may_sign = any(each.key == signer.key and each.may_sign(size) for each in state.end.keys.keys)
-    if not may_sign:
-        raise UsageError(
-            f'the key may not sign for "{store.url}", '
-            f"which trusts {', '.join(each.key.id.hex() for each in state.end.keys.keys)}",
-            "give the archive's own key with --key, or another archive",
-        )
+    require_sound(store, state)
+    require_signer(store, signer, state.end)
     if pin is not None and state.root_at_pin != pin.root:
         behind = state.end.checkpoint.checkpoint.size < pin.size
         code = FindingCode.ROLLBACK_VS_PIN if behind else FindingCode.FORK_VS_PIN
@@ -119,6 +120,29 @@ def open_archive(
         state=state,
         first_keys=trust.ring if trust else None,
     )
+
+
+def require_sound(store: Store, state: ArchiveState) -> None:
+    """Raise `ArchiveNotSound` where a human has to look first."""
+    fault = stops_writing(state)
+    if fault is not None:
+        place = f"{fault.object}: " if fault.object else ""
+        raise ArchiveNotSound(
+            f'"{store.url}" is not sound: {fault.code}: {place}{fault.detail}',
+            "nothing was committed; see: kcompliance verify",
+            fault=fault,
+        )
+
+
+def require_signer(store: Store, signer: Signer, end: LogEnd) -> None:
+    """Raise `UsageError` unless this key may sign the next checkpoint."""
+    size = end.checkpoint.checkpoint.size + 1
+    able = [each.key for each in end.keys.keys if each.may_sign(size)]
+    if signer.key not in able:
+        raise UsageError(
+            f'the key {signer.key.id.hex()} may not sign for "{store.url}"',
+            f"give the archive's own key with --key: {', '.join(key.id.hex() for key in able)}",
+        )
 
 
 def _opened_new(

@@ -88,7 +88,10 @@ def window_records(stream: StreamName, result: ArchivedResult) -> Iterator[Windo
     if result.docs:
         yield _window(stream, result, rev, WindowStatus.SEALED)
         rev += 1
-    elif not missing and rev == 0 and result.planned.window.start is not None:
+    elif result.partitions or (
+        not missing and rev == 0 and result.planned.window.start is not None
+    ):
+        # The bytes of a file may hold nothing but blank lines.
         yield _window(stream, result, rev, WindowStatus.EMPTY)
     if missing:
         yield _window(stream, result, rev, WindowStatus.SOURCE_MISSING)
@@ -98,6 +101,7 @@ def _window(
     stream: StreamName, result: ArchivedResult, rev: int, status: WindowStatus
 ) -> WindowRecord:
     sealed = status is WindowStatus.SEALED
+    missing = status is WindowStatus.SOURCE_MISSING
     return WindowRecord(
         stream=stream,
         start=result.start,
@@ -106,7 +110,7 @@ def _window(
         status=status,
         docs=result.docs if sealed else 0,
         segments=tuple(each.spooled.sha256 for each in result.segments) if sealed else (),
-        partitions=result.partitions if sealed else (),
+        partitions=() if missing else result.partitions,
     )
 
 

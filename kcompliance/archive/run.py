@@ -7,32 +7,38 @@ left is explained by the next run.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
 
-from kcompliance.archive.commit import Lost, Writer
+from kcompliance.archive.commit import Lost, Writer, require_clock
 from kcompliance.archive.export import Job, JobResult, divide
 from kcompliance.archive.export_pool import JobPool
 from kcompliance.archive.interface import PlannedWindow, Source
 from kcompliance.archive.leftovers import abandoned_records
 from kcompliance.archive.log import LogEnd, LogReader
 from kcompliance.archive.metadata import StoredMetadata, put_metadata
-from kcompliance.archive.opening import ArchiveNotSound, OpenedArchive
+from kcompliance.archive.opening import (
+    ArchiveNotSound,
+    OpenedArchive,
+    require_signer,
+    require_sound,
+)
+from kcompliance.archive.outcome import NotArchived, RunResult
+from kcompliance.archive.pending import pending
 from kcompliance.archive.records import (
     ArchivedResult,
     joined,
-    retained_until,
     segment_records,
     window_records,
 )
+from kcompliance.archive.retention import Locks, due_keys, extend, lengthen
 from kcompliance.archive.run_object import Intent, ranges_of, reference_to, write_intent
-from kcompliance.archive.state import ArchiveState, read_state, stops_writing
+from kcompliance.archive.state import ArchiveState, read_state
 from kcompliance.archive.units import units_of
-from kcompliance.errors import ExitCode, KcomplianceError, UsageError
+from kcompliance.errors import KcomplianceError, UsageError
 from kcompliance.ledger import (
     AbandonedRecord,
-    FilePartition,
     GenesisRecord,
     LockMode,
     Period,
@@ -43,7 +49,6 @@ from kcompliance.ledger import (
     StreamName,
     StreamRecord,
     WindowRecord,
-    WindowStatus,
     log_name,
     run_name,
 )
@@ -51,9 +56,6 @@ from kcompliance.model.digest import sha256
 from kcompliance.stores.interface import Store
 
 __all__ = ["ArchiveRun", "NotArchived", "RunOptions", "RunResult", "Watcher"]
-
-_LOG_IS_KEPT_LONGER = Period(years=1)
-_LONGEST_UNIT = timedelta(days=1)
 
 
 class Watcher(Protocol):
@@ -78,40 +80,6 @@ class RunOptions:
     tool: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotArchived:
-    """A window that was not sealed, and why; the next run tries it again."""
-
-    window: PlannedWindow
-    error: KcomplianceError
-
-
-@dataclass(slots=True, kw_only=True)
-class RunResult:
-    """What a run has done so far."""
-
-    end: LogEnd | None = None
-    runs: list[str] = field(default_factory=list)
-    """The ids of its units."""
-    sealed: int = 0
-    empty: int = 0
-    late: int = 0
-    missing: int = 0
-    docs: int = 0
-    content_bytes: int = 0
-    bytes: int = 0
-    segments: int = 0
-    abandoned: int = 0
-    """Objects of dead runs that it has explained."""
-    not_archived: list[NotArchived] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """3 where a window could not be sealed or a source was gone."""
-        incomplete = self.missing or self.not_archived
-        return ExitCode.INCOMPLETE if incomplete else ExitCode.GOOD
-
-
 @dataclass(slots=True, kw_only=True)
 class ArchiveRun:
     """Archives planned windows of one stream."""
@@ -132,12 +100,16 @@ class ArchiveRun:
         `result` tells them.
         """
         binding = self.binding()
-        if self.opened.state.end is None:
+        before, retention = self.opened.state.end, self.opened.state.retention
+        if before is None:
             self._make_archive()
-        metadata = self._put_metadata(planned)
+        require_clock(self._end, self._now())
+        described = planned
         for unit in tuple(units_of(planned)) or ((),):
-            self._archive(unit, binding, metadata)
-            metadata = None
+            self._archive(unit, binding, described)
+            described = ()
+        same_lock = retention is not None and retention.mode is self.options.lock
+        self._extend_locks(since=before.time if before is not None and same_lock else None)
         return self.result
 
     # --- before the first window ----------------------------------------------------------------
@@ -157,7 +129,8 @@ class ArchiveRun:
     def _make_archive(self) -> None:
         """Commit 0, which says which archive this is."""
         now = self._now()
-        intent, run = self._announce((), now)
+        # Of no stream: should this die, the first run of any stream has to explain it.
+        intent, run = self._announce((), now, of_stream=False)
         genesis = GenesisRecord(
             archive_id=self.opened.archive_id,
             created=now,
@@ -185,20 +158,26 @@ class ArchiveRun:
         self,
         unit: Sequence[PlannedWindow],
         binding: StreamRecord,
-        metadata: StoredMetadata | None,
+        described: Sequence[PlannedWindow],
     ) -> None:
+        """Archive one unit, and with it the settings of what these windows are read from."""
         begun = self._now()
         intent, run = self._announce(unit, begun)
+        metadata = self._put_metadata(described)
         results, error = self._export(unit, begun)
         done = [each for each in results if each.error is None]
         self.result.not_archived += (
             NotArchived(window=each.planned, error=each.error) for each in results if each.error
         )
-        if done or error is None:
-            unit_is_done = len(done) == len(unit)
-            self._commit(intent, run, done, binding, metadata, unit_is_done=unit_is_done)
-        if error is not None:
-            raise error
+        if error is None:
+            self._commit(intent, run, done, binding, metadata, begun=begun, exported=len(unit))
+            return
+        if done:
+            # What this unit has put, or sent without an answer, besides these windows is left for
+            # the next runs to explain; so its intent must not count as that of a commit.
+            intent, run = self._announce([each.planned for each in done], self._now())
+            self._commit(intent, run, done, binding, metadata, begun=begun, exported=len(done))
+        raise error
 
     def _export(
         self, unit: Sequence[PlannedWindow], begun: datetime
@@ -207,7 +186,7 @@ class ArchiveRun:
         jobs: list[tuple[Job, datetime | None]] = []
         expected: list[int] = []
         for number, planned in enumerate(unit):
-            until = self._locked_until(planned.window.end, begun)
+            until = self._locks.of_segment(planned.window.end, begun)
             of_window = [(job, until) for job in divide(number, planned)]
             expected.append(len(of_window))
             jobs += of_window
@@ -233,38 +212,52 @@ class ArchiveRun:
         binding: StreamRecord,
         metadata: StoredMetadata | None,
         *,
-        unit_is_done: bool,
+        begun: datetime,
+        exported: int,
     ) -> None:
-        """Commit what was archived, less what another writer has committed meanwhile."""
+        """Commit what was archived, less what another writer has committed meanwhile.
+
+        Where that is less than what was `exported`, there are objects left to be explained.
+        """
         lost = False
         while True:
             now = self._now()
-            results = [each for each in results if not self._is_archived(each)]
-            keep = {each.key for result in results for each in result.segments}
+            committed = now if self._end.time is None else max(now, self._end.time)
+            fitting = pending(results, self._state)
+            keep = {each.key for result in fitting.results for each in result.segments}
             if metadata is not None:
                 keep.add(metadata.key)
             records: list[Record] = [
-                *self._left(intent, keep=keep, lost=lost or not unit_is_done),
-                *self._head_records(binding, now),
-                *self._metadata_records(metadata, now, intent),
-                *self._window_records(results, binding, now, intent),
+                *self._left(intent, keep=keep, lost=lost or len(fitting.results) < exported),
+                *self._head_records(binding, committed),
+                *self._metadata_records(metadata, committed, intent),
+                *self._window_records(fitting.results, binding, committed, intent),
             ]
+            if self.options.lock is not LockMode.NONE:
+                segments = (each for each in records if isinstance(each, SegmentRecord))
+                lengthen(self.store, segments, begun=begun, committed=committed)
             end = self._writer(now).next(self._end, records, run, now=now)
             if not isinstance(end, Lost):
                 break
             lost = True
             self._read_again()
             self.binding()
+        self.result.not_archived += (
+            NotArchived(window=planned, error=error) for planned, error in fitting.waiting
+        )
         self._committed(end, records, run)
-        self._count(records)
+        self.watcher.sealed([each for each in records if isinstance(each, WindowRecord)])
 
-    def _is_archived(self, result: ArchivedResult) -> bool:
-        for part in result.partitions:
-            if isinstance(part, FilePartition):
-                known = self._state.files.get(part.file)
-                return known is not None and known.end > part.start
-        archived = self._state.windows.get(result.planned.window)
-        return archived is not None and archived.rev >= result.planned.rev
+    def _extend_locks(self, *, since: datetime | None) -> None:
+        """Lock those objects of the log for longer that would lapse soon."""
+        now = self._now()
+        until = self._log_kept_until(now)
+        if until is None:
+            return
+        anchors = (each.key for each in self.store.list("anchor/"))
+        mode = self.options.lock
+        keys = due_keys(self._state, anchors, mode=mode, since=since, now=now)
+        self.result.extended += extend(self.store, keys, mode=mode, until=until, now=now)
 
     # --- records --------------------------------------------------------------------------------
 
@@ -276,6 +269,7 @@ class ArchiveRun:
             own=intent,
             keep=keep,
             lost=lost,
+            again=not self.result.runs,
         )
 
     def _head_records(self, binding: StreamRecord, now: datetime) -> Iterator[Record]:
@@ -333,6 +327,13 @@ class ArchiveRun:
             raise ValueError("the archive has no commit yet")
         return self._state.end
 
+    @property
+    def _locks(self) -> Locks:
+        return Locks(retain=self.options.retain, mode=self.options.lock)
+
+    def _log_kept_until(self, now: datetime) -> datetime | None:
+        return self._locks.of_log(self._state.latest_retention, now)
+
     def _now(self) -> datetime:
         return self.clock().astimezone(UTC).replace(microsecond=0)
 
@@ -346,13 +347,13 @@ class ArchiveRun:
         )
 
     def _announce(
-        self, unit: Sequence[PlannedWindow], now: datetime
+        self, unit: Sequence[PlannedWindow], now: datetime, *, of_stream: bool = True
     ) -> tuple[Intent, RunReference]:
         """Put the signed intent of a unit, before anything else of it."""
         intent = Intent(
             id=uuid4(),
             origin=self.opened.origin,
-            stream=self.options.stream,
+            stream=self.options.stream if of_stream else None,
             windows=ranges_of([planned.window for planned in unit]),
             time=now,
             actor=self.options.actor,
@@ -370,6 +371,7 @@ class ArchiveRun:
         self._state.runs.add(run.id)
         self._state.end = end
         self.result.end = end
+        self.result.count(records)
         self.result.runs.append(str(run.id))
         self.watcher.committed(end)
 
@@ -377,48 +379,13 @@ class ArchiveRun:
         """The log has grown by somebody else's commit."""
         reader = LogReader(self.store, origin=self.opened.origin, keys=self.opened.first_keys)
         state = read_state(reader, self.options.stream)
-        fault = stops_writing(state)
-        if state.end is None or fault is not None:
+        if state.end is None:
             raise ArchiveNotSound(
-                f'"{self.store.url}" is not sound any more: {fault.detail if fault else "empty"}',
-                "somebody wrote into it while this run went on; see: kcompliance verify",
+                f'"{self.store.url}" is empty all at once', "somebody has deleted the archive"
             )
+        require_sound(self.store, state)
+        require_signer(self.store, self.opened.signer, state.end)
         self.opened = replace(self.opened, state=state)
-
-    # --- retention ------------------------------------------------------------------------------
-
-    def _locked_until(self, end: datetime | None, begun: datetime) -> datetime | None:
-        """A date that is not before the record's, whose commit comes a little later."""
-        if self.options.lock is LockMode.NONE:
-            return None
-        return retained_until(self.options.retain, end, begun + _LONGEST_UNIT)
-
-    def _log_kept_until(self, now: datetime) -> datetime | None:
-        """The latest date of any object of the archive, and one year."""
-        if self.options.lock is LockMode.NONE:
-            return None
-        own = self.options.retain.after(now + _LONGEST_UNIT)
-        latest = self._state.latest_retention
-        return _LOG_IS_KEPT_LONGER.after(own if latest is None else max(own, latest))
-
-    # --- what is told ---------------------------------------------------------------------------
-
-    def _count(self, records: Sequence[Record]) -> None:
-        result = self.result
-        windows = [record for record in records if isinstance(record, WindowRecord)]
-        segments = [record for record in records if isinstance(record, SegmentRecord)]
-        result.sealed += sum(each.status is WindowStatus.SEALED for each in windows)
-        result.empty += sum(each.status is WindowStatus.EMPTY for each in windows)
-        result.missing += sum(each.status is WindowStatus.SOURCE_MISSING for each in windows)
-        result.late += sum(each.rev > 0 and each.docs > 0 for each in windows)
-        result.docs += sum(each.docs for each in windows)
-        result.segments += len(segments)
-        result.bytes += sum(each.size for each in segments)
-        result.content_bytes += sum(each.content_size for each in segments)
-        result.abandoned += sum(
-            len(each.objects) for each in records if isinstance(each, AbandonedRecord)
-        )
-        self.watcher.sealed(windows)
 
 
 def _difference(bound: StreamRecord, wanted: StreamRecord) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from kcompliance.archive.interface import ArchivedFile, ArchivedStream, ArchivedWindow, Window
@@ -15,6 +16,7 @@ from kcompliance.ledger import (
     FindingCode,
     GenesisRecord,
     IndexPartition,
+    LockMode,
     MetadataRecord,
     Record,
     RetentionRecord,
@@ -23,11 +25,26 @@ from kcompliance.ledger import (
     StreamRecord,
     UnsupportedRecord,
     WindowRecord,
+    checkpoint_name,
     leaf_hash,
+    run_name,
 )
 from kcompliance.model.digest import Sha256
 
-__all__ = ["ArchiveState", "read_state", "stops_writing"]
+__all__ = ["STRICTNESS", "ArchiveState", "CommittedObjects", "read_state", "stops_writing"]
+
+STRICTNESS: Final = (LockMode.NONE, LockMode.GOVERNANCE, LockMode.COMPLIANCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommittedObjects:
+    """What belongs to the log of one commit, and is kept a year longer than what it speaks of."""
+
+    keys: tuple[str, ...]
+    latest_retention: datetime | None
+    """The latest date of any object of the archive at that time."""
+    mode: LockMode
+    """The least that any stream of the archive asked for at that time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +55,8 @@ class ArchiveState:
     genesis: GenesisRecord | None = None
     end: LogEnd | None = None
     faults: list[Fault] = field(default_factory=list)
+    lost: frozenset[str] = frozenset()
+    """The objects through whose faults records are lost that were once committed."""
     binding: StreamRecord | None = None
     retention: RetentionRecord | None = None
     windows: dict[Window, ArchivedWindow] = field(default_factory=dict)
@@ -51,8 +70,11 @@ class ArchiveState:
     """The names of the committed ones."""
     abandoned: set[str] = field(default_factory=set)
     """The names of objects that are explained as left by dead runs."""
+    commits: list[CommittedObjects] = field(default_factory=list)
     latest_retention: datetime | None = None
     """The latest date until which any object of the archive is kept."""
+    modes: dict[StreamName | None, LockMode] = field(default_factory=dict)
+    """How firmly the objects of each stream are locked."""
     root_at_pin: bytes | None = None
     """The root at the size that was asked for, once the log has reached it."""
 
@@ -66,15 +88,16 @@ class ArchiveState:
     def add(self, records: Iterable[Record | UnsupportedRecord], log_key: str) -> None:
         """Take the records of one more commit into account."""
         self.batches.add(log_key)
+        keys = [log_key]
         for record in records:
             match record:
                 case GenesisRecord():
                     self.genesis = record
                 case CommitRecord():
                     self.runs.add(record.run.id)
-                case RetentionRecord() if record.stream in {None, self.stream}:
-                    if record.stream is not None or self.retention is None:
-                        self.retention = record
+                    keys += [checkpoint_name(record.n), run_name(record.run.id)]
+                case RetentionRecord():
+                    self._add_retention(record)
                 case StreamRecord() if record.stream == self.stream:
                     self.binding = record
                 case WindowRecord() if record.stream == self.stream:
@@ -85,11 +108,24 @@ class ArchiveState:
                     self._keep(record.retain_until)
                 case MetadataRecord():
                     self.metadata.add(record.sha256)
+                    keys.append(record.key)
                     self._keep(record.retain_until)
                 case AbandonedRecord():
                     self.abandoned.update(each.key for each in record.objects)
                 case _:
                     pass
+        self.commits.append(
+            CommittedObjects(
+                keys=tuple(keys),
+                latest_retention=self.latest_retention,
+                mode=min(self.modes.values(), key=STRICTNESS.index, default=LockMode.NONE),
+            )
+        )
+
+    def _add_retention(self, record: RetentionRecord) -> None:
+        self.modes[record.stream] = record.mode
+        if record.stream == self.stream or (record.stream is None and self.retention is None):
+            self.retention = record
 
     def _keep(self, until: datetime | None) -> None:
         if until is not None and (self.latest_retention is None or until > self.latest_retention):
@@ -133,6 +169,7 @@ def read_state(
             state.root_at_pin = commit.batch.before.extended(hashes).root
     state.end = reader.end
     state.faults = reader.faults
+    state.lost = frozenset(reader.lost)
     return state
 
 
@@ -148,4 +185,11 @@ _STEPPED_OVER = {
 
 def stops_writing(state: ArchiveState) -> Fault | None:
     """The first fault for which nothing may be added to this log before a human has looked."""
-    return next((each for each in state.faults if each.code not in _STEPPED_OVER), None)
+    return next(
+        (
+            each
+            for each in state.faults
+            if each.code not in _STEPPED_OVER or each.object in state.lost
+        ),
+        None,
+    )

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from kcompliance.archive.interface import ArchivedStream, TimeRange, Window
+from kcompliance.archive.windows import align
 from kcompliance.errors import UsageError
 
-__all__ = ["TimeOptions", "archived_up_to", "floor_to", "wanted_range"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = ["TimeOptions", "archived_up_to", "wanted_range"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ def wanted_range(options: TimeOptions, archived: ArchivedStream, *, now: datetim
     `UsageError` for bounds that cannot be.
     """
     window = options.window
-    newest = floor_to(now - options.settle, window)
+    newest = align(now - options.settle, window)
     end = options.end or newest
     _require_grid("--to", end, window)
     if end > newest:
@@ -50,7 +49,7 @@ def wanted_range(options: TimeOptions, archived: ArchivedStream, *, now: datetim
         return TimeRange(start=start, end=end)
     known = archived_up_to(archived.windows)
     if options.last is not None:
-        start = floor_to(end - options.last, window)
+        start = align(end - options.last, window)
         start = start if known is None else min(start, known)
     elif known is not None:
         start = known
@@ -75,13 +74,8 @@ def archived_up_to(windows: Iterable[Window]) -> datetime | None:
     return reach
 
 
-def floor_to(moment: datetime, window: timedelta) -> datetime:
-    """The last bound of the grid that is not after this moment; the grid begins at the epoch."""
-    return moment - (moment - _EPOCH) % window
-
-
 def _require_grid(option: str, moment: datetime, window: timedelta) -> None:
-    below = floor_to(moment, window)
+    below = align(moment, window)
     if below != moment:
         raise UsageError(
             f"{option} {_shown(moment)} is not a bound of windows of {window}",

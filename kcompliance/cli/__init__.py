@@ -15,6 +15,7 @@ from kcompliance.cli.keys import app as keys_app
 from kcompliance.cli.policy import app as policy_app
 from kcompliance.cli.scan import scan
 from kcompliance.cli.terminal import note, put, report_error, wants_json
+from kcompliance.cli.verify import verify
 from kcompliance.errors import ExitCode, KcomplianceError, UsageError
 
 __all__ = ["app", "main"]
@@ -27,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command()(scan)
+app.command()(verify)
 app.add_typer(archive_app, name="archive")
 app.add_typer(keys_app, name="keys")
 app.add_typer(policy_app, name="policy")

@@ -3,6 +3,7 @@
 import typer
 
 from kcompliance.cli.archive_run import archive_run
+from kcompliance.cli.archive_see import archive_cat, archive_list, archive_prove, archive_show
 
 __all__ = ["app"]
 
@@ -12,3 +13,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(archive_run)
+app.command("list")(archive_list)
+app.command("show")(archive_show)
+app.command("cat")(archive_cat)
+app.command("prove")(archive_prove)

@@ -38,12 +38,14 @@ def opened_catalogue(
 
 
 def tell_faults(faults: "Iterable[Fault]") -> None:
-    """What is wrong with the log, on standard error."""
+    """What is wrong with the log, or missing, on standard error."""
     from kcompliance.report.printable import printable
 
     told = list(faults)
     for fault in told[:_SHOWN_FAULTS]:
         place = f" {fault.object}:" if fault.object else ""
+        if fault.stream is not None and fault.start is not None:
+            place = f" {fault.stream} from {fault.start} to {fault.end}:"
         note(printable(f"{fault.code}:{place} {fault.detail}"))
     if len(told) > _SHOWN_FAULTS:
         note(f"and {len(told) - _SHOWN_FAULTS} more; see: kcompliance verify")

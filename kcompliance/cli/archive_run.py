@@ -1,14 +1,15 @@
 """`kcompliance archive run`."""
 
-import getpass
-import socket
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from kcompliance.cli.actor import default_actor
+from kcompliance.cli.archive_reading import moment
 from kcompliance.cli.command_config import CommandConfig
+from kcompliance.cli.progress import meter
 from kcompliance.cli.store_options import ArchiveArgument, StoreEndpoint, StoreRegion
 from kcompliance.cli.terminal import Format, ProgressStyle, put, put_table
 
@@ -46,6 +47,12 @@ def archive_run(
         str,
         _option("--key", help_="Key that signs (see: kcompliance keys new).", metavar="FILE"),
     ],
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATTERN|PATH]...", help="Further ones after --index or --files, as of a glob."
+        ),
+    ] = None,
     elasticsearch: Annotated[
         list[str] | None,
         _option(
@@ -63,8 +70,8 @@ def archive_run(
         list[str] | None,
         _option(
             "--index",
-            help_="Index, alias, data stream or pattern of them; may be repeated.",
-            metavar="PATTERN",
+            help_="Index, alias, data stream or pattern of them; several, or repeat it.",
+            metavar="PATTERN...",
         ),
     ] = None,
     filter_: Annotated[
@@ -80,9 +87,17 @@ def archive_run(
         list[str] | None,
         _option(
             "--files",
-            help_="Audit log files instead: a file, a folder, or s3:// or azblob:// prefix "
-            "(PT1H.json of AKS); may be repeated.",
-            metavar="PATH",
+            help_="Audit log files instead: files, folders, s3:// or azblob:// prefixes "
+            "(PT1H.json of AKS).",
+            metavar="PATH...",
+        ),
+    ] = None,
+    files_endpoint: Annotated[
+        str | None,
+        _option(
+            "--files-endpoint",
+            help_="Another server than that of AWS or Azure for --files with a URL.",
+            metavar="URL",
         ),
     ] = None,
     from_: Annotated[
@@ -102,8 +117,13 @@ def archive_run(
         ),
     ] = None,
     window: Annotated[
-        str, _option("--window", help_="Length of a window; fixed for a stream.")
-    ] = "1h",
+        str | None,
+        _option(
+            "--window",
+            help_="Length of a window; fixed for a stream. Default: 1h.",
+            metavar="DURATION",
+        ),
+    ] = None,
     settle: Annotated[
         str,
         _option("--settle", help_="How long events may take to arrive before a window is closed."),
@@ -130,6 +150,14 @@ def archive_run(
     client_key: Annotated[
         Path | None, _option("--client-key", help_="Its key.", metavar="FILE")
     ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="Do not verify the server's certificate, and send credentials in the clear.",
+            envvar="KCOMPLIANCE_INSECURE",
+        ),
+    ] = False,
     write_trust: Annotated[
         Path | None,
         _option(
@@ -225,7 +253,6 @@ def archive_run(
     Exit codes: 0 all is archived, 3 a window was not sealed or its source was gone, 1 the archive
     was tampered with, 2 usage, 4 it could not run.
     """
-    from kcompliance.archive.export import Meter
     from kcompliance.cli import archive_work as work
     from kcompliance.ledger import LockMode
 
@@ -233,22 +260,24 @@ def archive_run(
     sources = work.SourceChoices(
         elasticsearch=tuple(elasticsearch or ()),
         cloud_id=cloud_id,
-        patterns=tuple(index or ()),
+        patterns=tuple(work.names(index, () if files else more)),
         filters=tuple(filter_ or ()),
-        files=tuple(files or ()),
+        files=(*(files or ()), *(more or ())) if files else (),
+        files_endpoint=files_endpoint,
         time_field=time_field,
-        window=work.duration("--window", window),
+        window=None if window is None else work.duration("--window", window),
         late=work.duration("--late", late),
         copy_primary=copy is Copy.PRIMARY,
         ca_cert=ca_cert,
         client_cert=client_cert,
         client_key=client_key,
+        insecure=insecure,
         max_docs_per_second=max_docs_per_second,
         max_bytes_per_second=max_mb_per_second and max_mb_per_second * 1e6,
     )
     times = work.TimeChoices(
-        start=work.moment("--from", from_),
-        end=work.moment("--to", to),
+        start=moment("--from", from_),
+        end=moment("--to", to),
         last=None if last is None else work.duration("--last", last),
         settle=work.duration("--settle", settle),
     )
@@ -266,11 +295,12 @@ def archive_run(
         connections=connections,
         jobs=jobs,
         spool=spool,
-        actor=actor or f"{getpass.getuser()}@{socket.gethostname()}",
+        actor=actor or default_actor(),
         rebind=rebind,
         dry_run=dry_run,
     )
-    report = work.run(choices, sources, times, Meter())
+    with meter(progress, "events") as telling:
+        report = work.run(choices, sources, times, telling)
     if format_ is Format.JSON:
         from kcompliance.report.json_run import render_run
 

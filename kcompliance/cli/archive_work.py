@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -15,25 +15,33 @@ from kcompliance import __version__
 from kcompliance.archive.commit import AnotherArchive
 from kcompliance.archive.export import Meter
 from kcompliance.archive.export_pool import JobPool, ProcessPool, ThreadPool
-from kcompliance.archive.interface import Source, TimeRange
+from kcompliance.archive.interface import PlannedWindow, Source, TimeRange
 from kcompliance.archive.key_files import signer
 from kcompliance.archive.log import LogEnd
 from kcompliance.archive.opening import OpenedArchive, SignAs, open_archive
 from kcompliance.archive.run import ArchiveRun, RunOptions, RunResult, Watcher
 from kcompliance.archive.spool import Spool
-from kcompliance.archive.trust_files import create_trust, move_pin, new_trust, read_trust
+from kcompliance.archive.trust_files import (
+    TrustFileError,
+    create_trust,
+    move_pin,
+    new_trust,
+    read_trust,
+)
 from kcompliance.archive.wanted import TimeOptions, wanted_range
-from kcompliance.cli.archive_reading import moment
 from kcompliance.cli.passphrase import passphrase_for
+from kcompliance.cli.progress import Meter as Telling
 from kcompliance.cli.terminal import note
-from kcompliance.errors import UsageError
+from kcompliance.errors import KcomplianceError, OutputError, UsageError
 from kcompliance.ledger import (
     LockMode,
     Period,
     Pin,
     StreamName,
+    StreamRecord,
     Trust,
     WindowRecord,
+    format_time,
     parse_period,
     parse_stream_name,
 )
@@ -51,11 +59,15 @@ __all__ = [
     "SourceChoices",
     "TimeChoices",
     "duration",
-    "moment",
+    "names",
     "period",
     "run",
     "stream_name",
 ]
+
+_DEFAULT_WINDOW = timedelta(hours=1)
+_LEAST_RATIO = 4
+"""Audit events compress better than that."""
 
 _API_KEY = "KCOMPLIANCE_ELASTICSEARCH_API_KEY"
 _USERNAME = "KCOMPLIANCE_ELASTICSEARCH_USERNAME"
@@ -72,13 +84,16 @@ class SourceChoices:
     patterns: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    files_endpoint: str | None = None
     time_field: str | None = None
-    window: timedelta
+    window: timedelta | None = None
+    """None: as the stream is bound, or an hour."""
     late: timedelta
     copy_primary: bool = False
     ca_cert: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
+    insecure: bool = False
     max_docs_per_second: float | None = None
     max_bytes_per_second: float | None = None
 
@@ -113,20 +128,17 @@ class RunChoices:
     dry_run: bool
 
 
-def run(choices: RunChoices, sources: SourceChoices, times: TimeChoices, meter: Meter) -> RunReport:
+def run(
+    choices: RunChoices, sources: SourceChoices, times: TimeChoices, telling: Telling
+) -> RunReport:
     """Archive, or with `dry_run` only plan; what is wrong for good raises."""
     sign_as = _sign_as(choices.key)
-    open_source = _source_opener(sources, choices.store)
-    with ExitStack() as opened:
-        opened.enter_context(_terminated_as_interrupted())
-        store = opened.enter_context(open_store(choices.archive, choices.store))
+    _source_opener(sources)
+    with _terminated_as_interrupted(), open_store(choices.archive, choices.store) as store:
         _refuse_missing_lock(store, choices.lock)
-        source = opened.enter_context(open_source())
-        spool = opened.enter_context(Spool(choices.spool))
-        pool = opened.enter_context(_pool(choices, source, store, open_source, spool, meter))
         for tries_left in (True, False):
             try:
-                return _run(choices, sources, times, sign_as, store, source, pool)
+                return _run(choices, sources, times, sign_as, store, telling)
             except AnotherArchive:
                 if not tries_left:
                     raise
@@ -139,42 +151,94 @@ def _run(
     times: TimeChoices,
     sign_as: SignAs,
     store: Store,
-    source: Source,
-    pool: JobPool,
+    telling: Telling,
 ) -> RunReport:
     trust = _trust(choices)
     archive = open_archive(store, sign_as, choices.stream, trust=trust)
-    watcher = TrustKeeper(choices.write_trust, trust, archive)
-    work = ArchiveRun(
-        store=store,
-        source=source,
-        pool=pool,
-        opened=archive,
-        options=RunOptions(
+    sources = _as_bound(sources, archive.state.binding)
+    open_source = _source_opener(sources, max(choices.jobs, 1))
+    with ExitStack() as opened:
+        source = opened.enter_context(open_source())
+        spool = opened.enter_context(Spool(choices.spool))
+        meter = Meter(read=lambda docs, size: telling.advance(objects=docs, size=size))
+        pool = opened.enter_context(_pool(choices, source, store, open_source, spool, meter))
+        work = ArchiveRun(
+            store=store,
+            source=source,
+            pool=pool,
+            opened=archive,
+            options=_run_options(choices),
+            clock=lambda: datetime.now(UTC),
+            watcher=TrustKeeper(choices.write_trust, trust, archive),
+        )
+        work.binding()
+        telling.tell("counting")
+        now = datetime.now(UTC)
+        wanted = _wanted(sources, times, archive, now)
+        planned = source.plan(wanted, archive.state.archived, now=now)
+        _note_beginning(wanted, planned)
+        telling.total(*_estimate(planned))
+        telling.tell("archiving")
+        spool.require(_spool_need(planned, choices.jobs or choices.connections))
+        result = RunResult(end=archive.state.end) if choices.dry_run else _execute(work, planned)
+        return RunReport(
+            archive=store.url,
+            origin=None if choices.dry_run and archive.state.end is None else archive.origin,
             stream=choices.stream,
-            retain=choices.retain,
-            lock=choices.lock,
-            rebind=choices.rebind,
-            actor=choices.actor,
-            tool=f"kcompliance/{__version__}",
-        ),
-        clock=lambda: datetime.now(UTC),
-        watcher=watcher,
-    )
-    work.binding()
-    now = datetime.now(UTC)
-    planned = source.plan(_wanted(sources, times, archive, now), archive.state.archived, now=now)
-    result = RunResult(end=archive.state.end) if choices.dry_run else work.execute(planned)
-    return RunReport(
-        archive=store.url,
-        origin=None if choices.dry_run and archive.state.end is None else archive.origin,
+            source=source.url,
+            dry_run=choices.dry_run,
+            planned=planned,
+            troubles=source.troubles,
+            result=result,
+        )
+
+
+def _execute(work: ArchiveRun, planned: Sequence[PlannedWindow]) -> RunResult:
+    try:
+        return work.execute(planned)
+    except KcomplianceError:
+        done = work.result
+        if windows := done.sealed + done.empty:
+            note(f"before that {windows} windows with {done.docs:,} events were archived for good")
+        raise
+
+
+def _run_options(choices: RunChoices) -> RunOptions:
+    return RunOptions(
         stream=choices.stream,
-        source=source.url,
-        dry_run=choices.dry_run,
-        planned=planned,
-        troubles=source.troubles,
-        result=result,
+        retain=choices.retain,
+        lock=choices.lock,
+        rebind=choices.rebind,
+        actor=choices.actor,
+        tool=f"kcompliance/{__version__}",
     )
+
+
+def _as_bound(sources: SourceChoices, binding: StreamRecord | None) -> SourceChoices:
+    """What the user left open as the stream was bound: a field mapped since must not change it."""
+    if binding is None or binding.window_seconds is None:
+        return replace(sources, window=sources.window or _DEFAULT_WINDOW)
+    bound = timedelta(seconds=binding.window_seconds)
+    return replace(
+        sources,
+        window=sources.window or bound,
+        time_field=sources.time_field or binding.time_field,
+    )
+
+
+def _note_beginning(wanted: TimeRange, planned: Sequence[PlannedWindow]) -> None:
+    """Empty windows before the first event show that it was looked, not that nothing ever was."""
+    empty = 0
+    for each in planned:
+        if each.parts or each.rev or each.window.start is None:
+            break
+        empty += 1
+    if empty and planned[0].window.start == wanted.start:
+        until = format_time(planned[empty - 1].window.end or wanted.end or datetime.now(UTC))
+        note(
+            f"warning: the source has no event before {until}: {empty} windows are archived as "
+            "empty, which does not show that nothing was deleted there before"
+        )
 
 
 def _wanted(
@@ -191,7 +255,7 @@ def _wanted(
         start=times.start,
         end=times.end,
         last=times.last,
-        window=sources.window,
+        window=sources.window or _DEFAULT_WINDOW,
         settle=times.settle,
     )
     return wanted_range(options, archive.state.archived, now=now)
@@ -212,15 +276,29 @@ class TrustKeeper(Watcher):
         """Make the file at the first commit of an archive, and move its pin at every other."""
         if self._path is None:
             return
-        size, root = end.frontier.size, end.frontier.root
-        if self._trust is not None:
-            move_pin(self._path, self._trust, size, root)
-            return
+        pin = Pin(size=end.frontier.size, root=end.frontier.root)
+        trust = replace(self._trust or self._new_trust(), pin=pin)
+        if not os.path.lexists(self._path) and self._created(self._path, trust):
+            note(f'wrote the trust file "{self._path}": give it to those who verify')
+        else:
+            move_pin(self._path, trust, pin.size, pin.root)
+        self._trust = trust
+
+    def _new_trust(self) -> Trust:
         genesis = self._archive.state.genesis
         keys = genesis.keys if genesis is not None else (self._archive.signer.key,)
-        self._trust = new_trust(self._archive.origin, keys, Pin(size=size, root=root))
-        create_trust(self._path, self._trust)
-        note(f'wrote the trust file "{self._path}": give it to those who verify')
+        return new_trust(self._archive.origin, keys, None)
+
+    @staticmethod
+    def _created(path: Path, trust: Trust) -> bool:
+        """Whether it was made; another run of the same archive may be faster."""
+        try:
+            create_trust(path, trust)
+        except (OutputError, TrustFileError):
+            if os.path.lexists(path):
+                return False
+            raise
+        return True
 
 
 # --- parts ------------------------------------------------------------------------------------
@@ -235,8 +313,14 @@ def _sign_as(place: str) -> SignAs:
 
 def _trust(choices: RunChoices) -> Trust | None:
     """What is known of the archive: the file that is kept up, or one that is only read."""
-    if choices.write_trust is not None and os.path.lexists(choices.write_trust):
-        return read_trust(choices.write_trust)
+    if choices.write_trust is not None:
+        if os.path.lexists(choices.write_trust):
+            return read_trust(choices.write_trust)
+        if not os.access(choices.write_trust.parent, os.W_OK | os.X_OK):
+            raise UsageError(
+                f'the trust file "{choices.write_trust}" cannot be made there',
+                "name a folder that is there and may be written",
+            )
     return None if choices.trust is None else read_trust(choices.trust)
 
 
@@ -286,7 +370,19 @@ def _pool(
     )
 
 
-def _source_opener(sources: SourceChoices, store: StoreOptions) -> Callable[[], Source]:
+def _estimate(planned: Sequence[PlannedWindow]) -> tuple[int, int]:
+    """Events and bytes."""
+    parts = [part for window in planned for part in window.parts]
+    return sum(part.docs or 0 for part in parts), sum(part.bytes or 0 for part in parts)
+
+
+def _spool_need(planned: Sequence[PlannedWindow], at_once: int) -> int:
+    """Bytes, roughly: the largest parts that may lie there at the same time, compressed."""
+    sizes = sorted((part.bytes or 0 for window in planned for part in window.parts), reverse=True)
+    return sum(sizes[:at_once]) // _LEAST_RATIO
+
+
+def _source_opener(sources: SourceChoices, processes: int = 1) -> Callable[[], Source]:
     wants_files = bool(sources.files)
     wants_search = bool(sources.elasticsearch or sources.cloud_id)
     if wants_files == wants_search:
@@ -297,15 +393,20 @@ def _source_opener(sources: SourceChoices, store: StoreOptions) -> Callable[[], 
     if wants_files:
         from kcompliance.archive.files import FilesOptions, FileSource
 
-        return partial(FileSource, FilesOptions(locations=sources.files, store=store))
+        return partial(
+            FileSource,
+            FilesOptions(
+                locations=sources.files, store=StoreOptions(endpoint_url=sources.files_endpoint)
+            ),
+        )
     if not sources.patterns:
         raise UsageError("no index is named", "give --index PATTERN, such as 'logs-*'")
     from kcompliance.archive.elasticsearch import open_elasticsearch
 
-    return partial(open_elasticsearch, _search_options(sources))
+    return partial(open_elasticsearch, _search_options(sources, processes))
 
 
-def _search_options(sources: SourceChoices) -> "ElasticsearchOptions":
+def _search_options(sources: SourceChoices, processes: int) -> "ElasticsearchOptions":
     from kcompliance.archive.elasticsearch import ElasticsearchOptions
 
     return ElasticsearchOptions(
@@ -318,25 +419,29 @@ def _search_options(sources: SourceChoices) -> "ElasticsearchOptions":
         ca_cert=sources.ca_cert,
         client_cert=sources.client_cert,
         client_key=sources.client_key,
+        insecure=sources.insecure,
         patterns=sources.patterns,
         time_field=sources.time_field,
-        filters=_filters(sources.filters),
-        window=sources.window,
+        filters=tuple(_filters(sources.filters)),
+        window=sources.window or _DEFAULT_WINDOW,
         late=sources.late,
         copy="primary" if sources.copy_primary else "any",
-        max_docs_per_second=sources.max_docs_per_second,
-        max_bytes_per_second=sources.max_bytes_per_second,
+        max_docs_per_second=_share(sources.max_docs_per_second, processes),
+        max_bytes_per_second=_share(sources.max_bytes_per_second, processes),
     )
 
 
-def _filters(texts: Sequence[str]) -> dict[str, str]:
-    filters = {}
+def _share(rate: float | None, processes: int) -> float | None:
+    """Of a limit for all processes together."""
+    return None if rate is None else rate / processes
+
+
+def _filters(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
     for text in texts:
         field, equals, value = text.partition("=")
         if not field or not equals:
             raise UsageError(f'--filter "{text}" is not FIELD=VALUE')
-        filters[field] = value
-    return filters
+        yield field, value
 
 
 @contextmanager
@@ -354,6 +459,14 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 
 # --- words of the command line ----------------------------------------------------------------
+
+
+def names(options: Sequence[str] | None, more: Sequence[str] | None) -> Iterator[str]:
+    """Patterns as they were given: one an option, several, or joined by commas."""
+    if more and not options:
+        raise UsageError(f'unexpected argument "{more[0]}"', "name it with --index or --files")
+    for text in (*(options or ()), *(more or ())):
+        yield from (name for name in text.split(",") if name)
 
 
 def stream_name(text: str) -> StreamName:

@@ -1,26 +1,45 @@
-"""`kcompliance demo`: a scan of the two clusters that the package ships."""
+"""`kcompliance demo`: scans the clusters that the package ships, and archives an audit log."""
 
+import shlex
+import tempfile
+from contextlib import chdir
 from pathlib import Path
 
 import typer
 
 from kcompliance.cli.scan import ScanOptions, run_scan
 from kcompliance.cli.terminal import put
+from kcompliance.errors import KcomplianceError
 
 __all__ = ["demo"]
 
 
 def demo() -> None:
-    """Scan two sample clusters that come with kcompliance: one with faults, one without.
+    """Scan two sample clusters, then archive an audit log and catch one changed byte.
+
+    Everything comes with kcompliance; the archive is made in a temporary folder and removed.
 
     Example: kcompliance demo
 
-    Exit codes: 0; the scans themselves would end with 1 and with 0.
+    Exit codes: 0; the commands themselves would end with those that are shown.
     """
-    from kcompliance.cli.config import NO_CONFIG
     from kcompliance.controls import shipped
 
     folder = Path(str(shipped("demo")))
+    _scan(folder)
+    with tempfile.TemporaryDirectory(prefix="kcompliance-demo-") as place, chdir(place):
+        _archive(folder / "audit.log")
+    put(
+        "Yours:       kcompliance scan kube:CONTEXT   or   kcompliance scan /etc/kubernetes\n"
+        "A control:   kcompliance controls show KC-AUD-008\n"
+        "A policy:    kcompliance policy lint audit-policy.yaml\n"
+        "An archive:  kcompliance archive run --help\n"
+    )
+
+
+def _scan(folder: Path) -> None:
+    from kcompliance.cli.config import NO_CONFIG
+
     for name, words in (
         ("faulty", "a cluster whose audit trail has holes"),
         ("sound", "the same cluster, mended"),
@@ -30,8 +49,31 @@ def demo() -> None:
             run_scan(ScanOptions(targets=(str(folder / name),)), NO_CONFIG)
         except typer.Exit as finished:
             put(f"exit code {finished.exit_code}\n\n")
-    put(
-        "Yours:       kcompliance scan kube:CONTEXT   or   kcompliance scan /etc/kubernetes\n"
-        "A control:   kcompliance controls show KC-AUD-008\n"
-        "A policy:    kcompliance policy lint audit-policy.yaml\n"
-    )
+
+
+def _archive(log: Path) -> None:
+    """In the current folder, which is empty."""
+    put("== its audit log, archived, signed and proven ==\n\n")
+    _run("keys new --out key.pem --no-passphrase")
+    run = "archive run archive --stream demo/audit --key key.pem --write-trust trust.toml"
+    _run(f"{run} --files {shlex.quote(str(log))}")
+    _run("verify archive --trust trust.toml")
+    segment = next(Path("archive/seg").rglob("*.zst"))
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 2] ^= 1
+    segment.write_bytes(content)
+    put("== somebody changes one bit of it ==\n\n")
+    _run("verify archive --trust trust.toml")
+
+
+def _run(command: str) -> None:
+    """Run a command of ours as its user would, and tell how it ends."""
+    from kcompliance.cli import app
+
+    put(f"$ kcompliance {command}\n")
+    try:
+        code = app(shlex.split(command), standalone_mode=False)
+    except KcomplianceError as error:
+        put(f"error: {error.message}\n")
+        code = error.exit_code
+    put(f"exit code {int(code or 0)}\n\n")

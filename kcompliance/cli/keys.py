@@ -1,8 +1,6 @@
 """`kcompliance keys new`, `show`, `rotate` and `revoke`."""
 
-import getpass
 import os
-import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kcompliance import __version__
+from kcompliance.cli.actor import default_actor
 from kcompliance.cli.archive_reading import moment, note_untrusted, opened_catalogue, tell_faults
 from kcompliance.cli.command_config import CommandConfig
 from kcompliance.cli.passphrase import (
@@ -74,15 +73,6 @@ _Actor = Annotated[
         show_default=False,
     ),
 ]
-
-
-def default_actor() -> str:
-    """The user and the machine, as the record of a commit names who made it."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user has no name
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"
 
 
 # --- new -------------------------------------------------------------------------------------
@@ -389,9 +379,9 @@ def _change(
 
 
 def _private(place: str, *variables: str) -> "PrivateKey":
-    from kcompliance.archive.key_files import load_key
+    from kcompliance.archive.key_files import key_at
 
-    loaded = load_key(Path(place), passphrase_for(place, *variables))
+    loaded = key_at(place, passphrase_for(place, *variables))
     for warning in loaded.warnings:
         note(f"warning: {warning}")
     return loaded.private

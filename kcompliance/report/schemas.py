@@ -6,11 +6,21 @@ from typing import Any
 
 import msgspec
 
+from kcompliance.archive.proof_files import EVENT_PROOF_SCHEMA, EventProofV1
 from kcompliance.collect.bundle import BUNDLE_SCHEMA, Bundle
+from kcompliance.report.json_archive import LIST_SCHEMA, SHOW_SCHEMA, ArchiveList, SegmentShow
 from kcompliance.report.json_controls import CONTROLS_SCHEMA, Controls
 from kcompliance.report.json_error import ERROR_SCHEMA, ErrorReport
 from kcompliance.report.json_policy import EXPLAIN_SCHEMA, LINT_SCHEMA, Explain, LintReport
+from kcompliance.report.json_prove import (
+    PROOF_CHECK_SCHEMA,
+    PROVE_SCHEMA,
+    ProofCheck,
+    ProveReport,
+)
+from kcompliance.report.json_run import RUN_SCHEMA, Run
 from kcompliance.report.json_scan import SCAN_SCHEMA, Scan
+from kcompliance.report.json_verify import VERIFY_SCHEMA, VerifyReport
 
 __all__ = ["DOCUMENTS", "file_name", "json_schema"]
 
@@ -21,6 +31,13 @@ DOCUMENTS: Mapping[str, type[msgspec.Struct]] = {
     CONTROLS_SCHEMA: Controls,
     ERROR_SCHEMA: ErrorReport,
     BUNDLE_SCHEMA: Bundle,
+    VERIFY_SCHEMA: VerifyReport,
+    RUN_SCHEMA: Run,
+    LIST_SCHEMA: ArchiveList,
+    SHOW_SCHEMA: SegmentShow,
+    PROVE_SCHEMA: ProveReport,
+    PROOF_CHECK_SCHEMA: ProofCheck,
+    EVENT_PROOF_SCHEMA: EventProofV1,
 }
 """Every document by the name in its `schema` field."""
 

@@ -3,7 +3,9 @@
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -13,6 +15,7 @@ from kcompliance.archive.key_files import (
     KeyFileError,
     KeyKind,
     fingerprint,
+    key_at,
     kind_of,
     load_key,
     load_public_key,
@@ -94,6 +97,26 @@ def test_nothing_is_ever_written_over(tmp_path: Path, taken: str, link: bool) ->
     assert refused.value.exit_code is ExitCode.USAGE
     assert [each.name for each in tmp_path.iterdir()] == [taken]
     assert link or there.read_text() == "precious"
+
+
+def test_of_two_who_make_a_key_at_once_one_does(tmp_path: Path) -> None:
+    for number in range(10):
+        path, start = tmp_path / f"{number}.key", Barrier(2)
+
+        def make(path: Path = path, start: Barrier = start) -> bool:
+            key = new_key(KeyKind.ED25519)
+            start.wait()
+            try:
+                write_key(path, key, None)
+            except KeyFileError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            made = [pool.submit(make), pool.submit(make)]
+        assert sorted(each.result() for each in made) == [False, True]
+        private = load_key(path, never_asked).private
+        assert private.public_key() == load_public_key(tmp_path / f"{number}.key.pub")
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -222,6 +245,8 @@ def test_the_older_format_of_openssl_is_read(tmp_path: Path) -> None:
 def test_keys_elsewhere_are_not_built_yet(place: str) -> None:
     with pytest.raises(KeyFileError, match="not built yet"):
         signer(place, ORIGIN, never_asked)
+    with pytest.raises(KeyFileError, match="not built yet"):
+        key_at(place, never_asked)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Trust files: read with a reason for every refusal, and changed without losing what people wrote."""
+"""Trust files: read with a reason for every refusal, changed without losing what people wrote."""
 
 from dataclasses import replace
 from pathlib import Path

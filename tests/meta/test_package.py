@@ -38,10 +38,19 @@ def _names(node: ast.expr | None) -> set[str]:
 
 
 def _catches_all(tree: ast.AST) -> bool:
+    """Whether any handler takes everything, and not only to clean up and pass it on."""
     return any(
-        isinstance(node, ast.ExceptHandler) and _names(node.type) & {"Exception", "BaseException"}
+        isinstance(node, ast.ExceptHandler)
+        and _names(node.type) & {"Exception", "BaseException"}
+        and not _passes_on(node)
         for node in ast.walk(tree)
     )
+
+
+def _passes_on(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    ends_early = any(isinstance(node, ast.Return) for node in ast.walk(handler))
+    return isinstance(last, ast.Raise) and last.exc is None and not ends_early
 
 
 def test_only_two_modules_catch_every_exception() -> None:
@@ -56,6 +65,9 @@ def test_only_two_modules_catch_every_exception() -> None:
         ("try: x\nexcept (ValueError, Exception) as e: y", True),
         ("try: x\nexcept builtins.BaseException: y", True),
         ("try: x\nexcept ValueError: y", False),
+        ("try: x\nexcept BaseException:\n  y\n  raise", False),
+        ("try: x\nexcept BaseException:\n  if y: return\n  raise", True),
+        ("try: x\nexcept BaseException:\n  y\n  raise z", True),
     ],
 )
 def test_the_rule_sees_every_way_of_catching_all(text: str, caught: bool) -> None:

@@ -1,0 +1,1 @@
+"""Verifying whole archives."""
