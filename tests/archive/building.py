@@ -296,16 +296,18 @@ class Builder:
             actor=ACTOR,
             locked_until=self.log_until,
         )
+        done: LogEnd | Lost
         if self.end is None:
-            end: LogEnd | Lost = writer.first(self._genesis(), records, run)
+            done = writer.first(self._genesis(), records, run)
         else:
-            end = writer.next(self.end, records, run, now=self.now)
-            while isinstance(end, Lost):  # to an object that is no commit
-                self.end = replace(self.end, next_number=end.number + 1)
-                end = writer.next(self.end, records, run, now=self.now)
-        self.end = end
+            done = writer.next(self.end, records, run, now=self.now)
+        if isinstance(done, Lost):  # to an object that is no commit
+            assert self.end is not None
+            self.end = replace(self.end, next_number=done.number + 1)
+            return self.commit(*records, run=run, signers=signers)
+        self.end = done
         self.now += HOUR
-        return end
+        return done
 
     def commit_raw(self, *leaves: bytes) -> None:
         """What the holder of the key can make of any bytes: a commit with these leaves."""

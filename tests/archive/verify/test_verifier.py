@@ -314,6 +314,17 @@ def test_what_follows_from_lost_records_says_so() -> None:
     assert len(found.findings) == 4
 
 
+def test_a_pin_is_compared_with_a_checkpoint_whose_records_are_lost() -> None:
+    builder = built()
+    (key,) = (entry.key for entry in builder.store.list("log/000000000003-"))
+    builder.store.delete(key, None)
+    other = replace(builder.trust(), pin=replace(builder.pin, root=bytes(32)))
+
+    assert [each.result for each in verified(builder).outside_memory] == [OutsideResult.FITS]
+    found = verified(builder, trust=other)
+    assert {each.code.value for each in found.causes} == {"FORK_VS_PIN", "LEAF_MISSING"}
+
+
 def test_records_that_cannot_be_read_make_nothing_suspicious() -> None:
     builder = built()
     objects = objects_of(builder.store)
