@@ -266,6 +266,10 @@ class LogReader:
 
     def _judge(self, commit: Commit, *, chain_is_known: bool) -> None:
         self.faults += (replace(each, object=commit.log_key) for each in faults_of(commit.leaves))
+        genesis = commit.leaves[0].record
+        if isinstance(genesis, GenesisRecord) and origin_of(genesis.archive_id) != self.origin:
+            detail = f"genesis is that of {origin_of(genesis.archive_id)!r}"
+            self._fault(FindingCode.WRONG_ORIGIN, detail, commit.log_key)
         record = commit.record
         if record is None:
             return

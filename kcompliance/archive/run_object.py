@@ -13,6 +13,7 @@ from uuid import UUID
 
 from kcompliance.archive.interface import Window
 from kcompliance.ledger import (
+    MAX_RECORD_BYTES,
     KeyRing,
     Refused,
     RunReference,
@@ -40,7 +41,7 @@ __all__ = [
     "write_intent",
 ]
 
-MAX_RUN_BYTES = 128 * 1024
+MAX_RUN_BYTES = MAX_RECORD_BYTES
 """Of a run object; the windows of a run that has more are divided among several."""
 
 

@@ -178,7 +178,8 @@ class Builder:
     now: datetime = JULY
     """Of the next commit; each moves it on by an hour."""
     retain: Period | None = None
-    """With it segments and the log are locked, as far as the store can."""
+    """How long segments are kept; locked for so long, unless the mode is none."""
+    mode: LockMode = LockMode.COMPLIANCE
     archive_id: UUID = ARCHIVE_ID
     origin: str = ORIGIN
     end: LogEnd | None = None
@@ -188,7 +189,8 @@ class Builder:
     # --- objects --------------------------------------------------------------------------------
 
     def put(self, key: str, data: bytes, *, until: datetime | None = None) -> str | None:
-        return self.store.put_if_absent(key, data, sha256(data), retain_until=until).version_id
+        locked = until if self.mode is not LockMode.NONE else None
+        return self.store.put_if_absent(key, data, sha256(data), retain_until=locked).version_id
 
     def until(self, end: datetime | None = None) -> datetime | None:
         """Until when an object that is committed next is kept."""
@@ -294,7 +296,7 @@ class Builder:
             origin=self.origin,
             signers=signers or self.signers,
             actor=ACTOR,
-            locked_until=self.log_until,
+            locked_until=self.log_until if self.mode is not LockMode.NONE else None,
         )
         done: LogEnd | Lost
         if self.end is None:
@@ -387,7 +389,7 @@ def built(
     now: datetime = JULY,
 ) -> Builder:
     """Four commits: the stream, two windows with events, one without."""
-    builder = Builder(store=store or MemoryStore(), retain=retain, now=now)
+    builder = Builder(store=store or MemoryStore(), retain=retain, mode=mode, now=now)
     kept = [] if retain is None else [retention_record(retain, mode)]
     builder.commit(stream_record(), *kept, builder.metadata())
     builder.archive(0)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -54,14 +54,16 @@ def check_archive(
     trust: Trust | None = None,
     foreign: Collection[str] = (),
     gaps: int = 0,
+    seen: Callable[[bytes], bytes] = lambda line: line,
 ) -> CheckedArchive:
     """Read all of an archive that has to hold exactly these lines (without line feeds).
 
-    `foreign` are the objects that nothing may explain: all others have to be, by the log. `gaps`
-    are the holes that it has to show.
+    `seen` is what counts of a line that was archived, where that is not all of it. `foreign` are
+    the objects that nothing may explain: all others have to be, by the log. `gaps` are the holes
+    that it has to show.
     """
     archive = _read_log(store, trust, foreign)
-    _check_lines(store, archive, Counter(lines))
+    _check_lines(store, archive, Counter(lines), seen)
     faults = [fault for each in coverage_by_stream(archive.windows) for fault in each.faults]
     assert [each.code for each in faults] == [FindingCode.WINDOW_GAP] * gaps, faults
     _check_objects(store, archive, foreign)
@@ -97,7 +99,12 @@ def _read_log(store: Store, trust: Trust | None, foreign: Collection[str]) -> Ch
     return archive
 
 
-def _check_lines(store: Store, archive: CheckedArchive, expected: Counter[bytes]) -> None:
+def _check_lines(
+    store: Store,
+    archive: CheckedArchive,
+    expected: Counter[bytes],
+    seen: Callable[[bytes], bytes],
+) -> None:
     """Each line is in one segment, and each segment in one window."""
     named = Counter((each.stream, sha) for each in archive.windows for sha in each.segments)
     recorded = Counter((each.stream, each.sha256) for each in archive.segments)
@@ -105,7 +112,8 @@ def _check_lines(store: Store, archive: CheckedArchive, expected: Counter[bytes]
     assert set(named.values()) <= {1}
     found: Counter[bytes] = Counter()
     for segment in archive.segments:
-        found.update(events(segment, store.read(segment.key, version=segment.version_id)))
+        pieces = store.read(segment.key, version=segment.version_id)
+        found.update(map(seen, events(segment, pieces)))
     lost, more = expected - found, found - expected
     assert (sum(lost.values()), sum(more.values())) == (0, 0), (_some(lost), _some(more))
     assert sum(each.docs for each in archive.windows) == expected.total()

@@ -52,16 +52,7 @@ def trust_of(case: Case) -> Trust | None:
     return trust
 
 
-DISAGREES = {"signed-genesis-of-another": "verify does not compare genesis with the origin"}
-PARAMETERS = [
-    pytest.param(name, marks=pytest.mark.xfail(reason=DISAGREES[name]))
-    if name in DISAGREES
-    else name
-    for name in CASES
-]
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", CASES)
 def test_verify_says_what_is_expected(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     request = Request(trust=trust_of(case), as_of=case.as_of, level=4)

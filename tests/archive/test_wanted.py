@@ -91,6 +91,8 @@ def test_bounds_that_cannot_be_are_refused() -> None:
         ({"start": 4, "end": 4}, "is not before --to", "swap"),
         ({"start": 11}, "is not before --to", "swap"),
         ({}, "nothing of the stream", "--from"),
+        ({"last": 24 * 10**6}, "--last of 1000000 days", "365d"),
+        ({"start": 1, "settle": timedelta(days=10**6)}, "--settle of", "365d"),
     ]:
         with pytest.raises(UsageError, match=message) as raised:
             wanted(NOTHING, **options)  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """`kcompliance verify`: options, formats, exit codes, and what people read."""
 
+import io
 import json
 import os
 import re
@@ -12,7 +13,9 @@ from xml.etree import ElementTree as Xml
 
 import jsonschema
 import pytest
+from rich.console import Console
 
+from kcompliance.cli.progress import _Bar, _bar
 from kcompliance.ledger import FindingCode, Period, Require, format_time, format_trust
 from kcompliance.report.schemas import json_schema
 from kcompliance.report.verify_words import VERDICTS, WORDS
@@ -209,6 +212,23 @@ def test_progress_is_told_as_lines_of_json(victim: Victim) -> None:
     assert lines[-1]["objects"] == lines[-1]["total_objects"] == 10
     assert lines[-1]["bytes"] == lines[-1]["total_bytes"] > 0
     assert {line["progress"] for line in lines} == {"listing", "reading"}
+
+
+def test_a_bar_shows_how_far_it_is() -> None:
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=120, color_system=None)
+    with _bar(console) as bar:
+        meter = _Bar(bar, "objects")
+        meter.tell("reading")
+        meter.total(4, 8_000_000)
+        meter.advance(objects=1)
+        meter.advance(size=3_000_000)
+        bar.refresh()
+
+    text = shown.getvalue()
+    assert "reading" in text
+    assert "3.0/8.0 MB" in text
+    assert "1/4 objects" in text
 
 
 def test_the_result_goes_into_a_file(victim: Victim, tmp_path: Path) -> None:

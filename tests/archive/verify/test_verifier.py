@@ -29,6 +29,7 @@ from kcompliance.ledger import (
     Trust,
     WindowStatus,
     coverage,
+    encode_record,
     log_name,
 )
 from kcompliance.model.digest import sha256
@@ -277,8 +278,10 @@ def test_a_reference_wins_over_an_abandonment(first: str) -> None:
     assert verified(builder).findings == ()
 
     builder.store.delete(segment.key, None)
-
     assert codes(verified(builder)) == ["SEGMENT_MISSING"]
+
+    builder.put(segment.key, data[:-1] + b"x")
+    assert codes(verified(builder)) == ["SEGMENT_MODIFIED"]
 
 
 def test_a_foreign_checkpoint_is_told_once_and_the_archive_goes_on() -> None:
@@ -368,6 +371,16 @@ def test_a_later_kcompliance_may_have_pruned() -> None:
     found = verified(builder)
     assert found.exit_code is ExitCode.INCOMPLETE
     assert {each.object for each in found.findings} >= {builder.made[0].key}
+
+
+def test_a_later_kcompliance_may_bring_in_segments_that_this_one_does_not_know() -> None:
+    builder = built()
+    (segment,) = builder.segments(window_at(3))
+    builder.store.delete(segment.key, None)
+    newer = encode_record(segment).replace(b'"v":1', b'"v":2')
+    builder.commit_raw(newer, encode_record(window_record(window_at(3), [segment])))
+
+    assert codes(verified(builder)) == ["UNSUPPORTED_RECORD"]
 
 
 def test_settings_that_two_commits_name_are_read_once() -> None:
@@ -609,6 +622,23 @@ def test_a_listing_of_many_objects_takes_little_memory() -> None:
     assert found is not None
     assert (found.size, found.modified) == (777, datetime.fromtimestamp(777, UTC))
     assert listing.find("seg/prod") is None
+
+
+@pytest.mark.parametrize("marker", [True, False], ids=["marker", "no version is the latest"])
+def test_a_lone_name_without_content_to_see_is_hidden(marker: bool) -> None:
+    entry = Entry(
+        key="cp/000000000001.ckpt",
+        size=0,
+        version_id="1",
+        modified=JULY,
+        is_latest=marker,
+        is_delete_marker=marker,
+    )
+
+    (listed,) = Listing.of([entry], lambda key: None)
+
+    assert listed.is_hidden
+    assert listed.contents == (() if marker else (entry,))
 
 
 def test_a_store_that_lists_out_of_order_is_read_all_the_same() -> None:
