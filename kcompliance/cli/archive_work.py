@@ -31,6 +31,7 @@ from kcompliance.archive.trust_files import (
 from kcompliance.archive.wanted import TimeOptions, wanted_range
 from kcompliance.cli.passphrase import passphrase_for
 from kcompliance.cli.progress import Meter as Telling
+from kcompliance.cli.search_credentials import search_credentials
 from kcompliance.cli.terminal import note
 from kcompliance.errors import KcomplianceError, OutputError, UsageError
 from kcompliance.ledger import (
@@ -68,11 +69,6 @@ __all__ = [
 _DEFAULT_WINDOW = timedelta(hours=1)
 _LEAST_RATIO = 4
 """Audit events compress better than that."""
-
-_API_KEY = "KCOMPLIANCE_ELASTICSEARCH_API_KEY"
-_USERNAME = "KCOMPLIANCE_ELASTICSEARCH_USERNAME"
-_PASSWORD = "KCOMPLIANCE_ELASTICSEARCH_PASSWORD"  # noqa: S105 - the name of a variable
-_BEARER = "KCOMPLIANCE_ELASTICSEARCH_BEARER_TOKEN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,10 +408,7 @@ def _search_options(sources: SourceChoices, processes: int) -> "ElasticsearchOpt
     return ElasticsearchOptions(
         urls=sources.elasticsearch,
         cloud_id=sources.cloud_id,
-        api_key=os.environ.get(_API_KEY),
-        username=os.environ.get(_USERNAME),
-        password=os.environ.get(_PASSWORD),
-        bearer=os.environ.get(_BEARER),
+        **search_credentials(),
         ca_cert=sources.ca_cert,
         client_cert=sources.client_cert,
         client_key=sources.client_key,

@@ -21,7 +21,7 @@ def _use_section(ctx: typer.Context, path: Path | None) -> Path | None:
         return path
     from kcompliance.cli.config import read_section
 
-    words = tuple(ctx.command_path.split(" ")[1:])
+    words = _words(ctx)
     found = read_section(path, words)
     if found is None:
         return path
@@ -38,6 +38,16 @@ def _use_section(ctx: typer.Context, path: Path | None) -> Path | None:
     CONFIGURED_FORMAT.set(values.get(names.get("format", "")))
     ctx.default_map = {**(ctx.default_map or {}), **values}
     return path
+
+
+def _words(ctx: typer.Context) -> tuple[str, ...]:
+    """The words of the command below the program's own name, which may be of several words."""
+    words: list[str] = []
+    at: Any = ctx
+    while at.parent is not None:
+        words.append(at.info_name)
+        at = at.parent
+    return tuple(reversed(words))
 
 
 def _names(ctx: typer.Context) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`kcompliance policy explain` and `kcompliance policy lint`."""
+"""`kcompliance policy`: explain and lint here, coverage, replay and test beside it."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kcompliance.cli.policy_coverage import coverage
+from kcompliance.cli.policy_files import (
+    PolicyRefused,
+    VersionOption,
+    kubernetes_version,
+    loaded_policy,
+    read_whole,
+)
+from kcompliance.cli.policy_replay import replay
+from kcompliance.cli.policy_test import run_tests
 from kcompliance.cli.terminal import Format, put, put_table
-from kcompliance.errors import ExitCode, KcomplianceError, NothingToScan, UsageError
+from kcompliance.errors import ExitCode, NothingToScan, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from kcompliance.model.audit_policy import Decision, Lint, Loaded, PolicyEvaluator
-    from kcompliance.model.kubernetes_version import KubernetesVersion
     from kcompliance.model.request import Request
 
 __all__ = ["PolicyRefused", "app"]
@@ -22,34 +31,12 @@ __all__ = ["PolicyRefused", "app"]
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Ask what an audit policy records, and what is wrong with it.",
+    help="Ask what an audit policy records, what is wrong with it, and what another would cost.",
 )
 
-MAX_BYTES = 64 * 1024 * 1024
-
-_Version = Annotated[
-    str | None,
-    typer.Option(
-        "--kubernetes-version",
-        help='The server\'s version; it decides whether group "*" loads. Newest if left out.',
-        envvar="KCOMPLIANCE_KUBERNETES_VERSION",
-        metavar="1.36",
-    ),
-]
 _FormatOption = Annotated[
     Format, typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT")
 ]
-
-
-class PolicyRefused(KcomplianceError):
-    """kube-apiserver would not start with this policy: a finding, not a failure of ours."""
-
-    exit_code = ExitCode.FINDINGS
-
-    @property
-    def code(self) -> str:
-        """As in the JSON document."""
-        return "policy-refused"
 
 
 @app.command()
@@ -79,7 +66,7 @@ def explain(
             metavar="FILE|-", help="Many at once: one audit event a line, in any wrapper."
         ),
     ] = None,
-    version: _Version = None,
+    version: VersionOption = None,
     format_: _FormatOption = Format.TABLE,
 ) -> None:
     """Tell what a policy records of a request: level, stages, and the rule that decides.
@@ -100,8 +87,8 @@ def explain(
 
     if requests == "-" and str(policy) == "-":
         raise UsageError("--policy and --requests cannot both be standard input")
-    data = _read(str(policy))
-    loaded = _loaded(data, str(policy), _kubernetes(version))
+    data = read_whole(str(policy))
+    loaded = loaded_policy(data, str(policy), kubernetes_version(version))
     single = (user, groups, verb, resource, api_group, namespace, name, path)
     if requests is not None and any(single):
         raise UsageError("--requests brings users and requests of its own: leave the others out")
@@ -131,7 +118,7 @@ def lint(
     policy: Annotated[
         str, typer.Argument(metavar="FILE|-", help="The audit policy file.", show_default=False)
     ],
-    version: _Version = None,
+    version: VersionOption = None,
     format_: _FormatOption = Format.TABLE,
 ) -> None:
     """Find fields that are dropped, rules that never fire, and requests that no rule names.
@@ -149,14 +136,14 @@ def lint(
     from kcompliance.model.digest import sha256
     from kcompliance.report.json_policy import render_lint
 
-    data = _read(policy)
-    known = _kubernetes(version)
+    data = read_whole(policy)
+    known = kubernetes_version(version)
     if format_ is Format.JSON:
         loaded = load_policy(data, known)
         if isinstance(loaded, Refused):
             put(render_lint(sha256(data), (), loaded.reasons, (), ExitCode.FINDINGS))
             raise typer.Exit(ExitCode.FINDINGS)
-    accepted = _loaded(data, policy, known)
+    accepted = loaded_policy(data, policy, known)
     remarks = lint_policy(accepted, known)
     wrong = any(not remark.informational for remark in remarks)
     code = ExitCode.FINDINGS if wrong else ExitCode.GOOD
@@ -168,49 +155,12 @@ def lint(
     raise typer.Exit(code)
 
 
+app.command()(coverage)
+app.command()(replay)
+app.command("test")(run_tests)
+
+
 # --- input ---------------------------------------------------------------------------------------
-
-
-def _read(name: str) -> bytes:
-    """A file's bytes or standard input's."""
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(name).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise UsageError(f'no such file: "{name}"') from None
-    except OSError as error:
-        raise NothingToScan(f'cannot read "{name}": {error.strerror}') from error
-    if len(data) > MAX_BYTES:
-        raise NothingToScan(f'"{name}" is larger than {MAX_BYTES // 1024 // 1024} MiB')
-    return data
-
-
-def _kubernetes(text: str | None) -> "KubernetesVersion | None":
-    from kcompliance.model.kubernetes_version import KubernetesVersion
-
-    if text is None:
-        return None
-    version = KubernetesVersion.parse(text)
-    if version is None:
-        raise UsageError(f'--kubernetes-version "{text}" is no version', "for example 1.36")
-    return version
-
-
-def _loaded(data: bytes, name: str, version: "KubernetesVersion | None") -> "Loaded":
-    from kcompliance.model.audit_policy import Loaded, NotRead, load_policy
-
-    loaded = load_policy(data, version)
-    if isinstance(loaded, Loaded):
-        return loaded
-    if isinstance(loaded, NotRead):
-        raise NothingToScan(f'"{name}" was not read: {loaded.reason}')
-    raise PolicyRefused(
-        f'kube-apiserver refuses "{name}": {"; ".join(loaded.reasons)}',
-        "a server with this file does not start",
-    )
 
 
 def _one_request(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kcompliance.cli.terminal import ProgressStyle, note
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 __all__ = ["Meter", "meter"]
@@ -113,13 +114,15 @@ def meter(style: ProgressStyle, unit: str = "objects") -> Iterator[Meter]:
         yield lines
         lines.write()
     elif style is ProgressStyle.AUTO and sys.stderr.isatty():
-        with _bar() as bar:
+        from kcompliance.cli.terminal import console_for
+
+        with _bar(console_for(stderr=True)) as bar:
             yield _Bar(bar, unit)
     else:
         yield Meter()
 
 
-def _bar() -> "Progress":
+def _bar(console: "Console") -> "Progress":
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -129,8 +132,6 @@ def _bar() -> "Progress":
         TransferSpeedColumn,
     )
 
-    from kcompliance.cli.terminal import _console
-
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -138,6 +139,6 @@ def _bar() -> "Progress":
         TextColumn("{task.fields[objects]}", markup=False),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        console=_console(stderr=True),
+        console=console,
         transient=True,
     )

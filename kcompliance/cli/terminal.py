@@ -28,6 +28,7 @@ __all__ = [
     "CONFIGURED_FORMAT",
     "Format",
     "ProgressStyle",
+    "console_for",
     "note",
     "progress",
     "put",
@@ -103,15 +104,15 @@ def put(text: str | Iterable[str], output: Path | None = None) -> None:
 def put_table(table: "RenderableType", output: Path | None = None, *, wrap: bool = True) -> None:
     """Write a result for people; plain text where it does not go to a terminal."""
     if output is None and sys.stdout.isatty():
-        _console().print(table, soft_wrap=not wrap)
+        console_for().print(table, soft_wrap=not wrap)
         return
-    console = _console(plain=True)
+    console = console_for(plain=True)
     with console.capture() as captured:
         console.print(table, soft_wrap=not wrap)
     put("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()), output)
 
 
-def _console(*, stderr: bool = False, plain: bool = False) -> "Console":
+def console_for(*, stderr: bool = False, plain: bool = False) -> "Console":
     """A pipe is wider than most terminals, and has no colours unless FORCE_COLOR asks for them."""
     from rich.console import Console
 
@@ -137,7 +138,7 @@ def report_error(error: KcomplianceError, exit_code: ExitCode, *, as_json: bool)
         put(render_error(error, exit_code))
     from kcompliance.report.printable import printable
 
-    console = _console(stderr=True)
+    console = console_for(stderr=True)
     console.print("error:", style="bold red", end=" ")
     console.print(printable(error.message), markup=False, soft_wrap=True)
     if error.hint:
@@ -151,7 +152,7 @@ def progress(style: ProgressStyle) -> "Iterator[Progress]":
     if style is ProgressStyle.JSON:
         yield lambda what: note(json.dumps({"progress": what}))
     elif style is ProgressStyle.AUTO and sys.stderr.isatty():
-        with _console(stderr=True).status("reading") as status:
+        with console_for(stderr=True).status("reading") as status:
             yield lambda what: status.update(f"reading {what}")
     else:
         yield lambda what: None

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["verify"]
 
+_PARTS = 30
+"""Of the objects, where nobody says which part is to be read."""
+
 
 class VerifyFormat(StrEnum):
     """How a verification is written."""
@@ -45,8 +48,9 @@ def verify(
             "--level",
             min=0,
             max=4,
-            help="0 checkpoints, chain and tree; 1 also what is listed; 2 also a subset of the "
-            "objects; 3 all objects; 4 every line. Default 3, with --subset 2.",
+            help="0 checkpoints, chain and tree; 1 also what is listed; 2 also a part of the "
+            "objects, another one of thirty each day; 3 all objects; 4 every line. Default 3, "
+            "with --subset 2.",
             envvar="KCOMPLIANCE_LEVEL",
         ),
     ] = None,
@@ -109,6 +113,25 @@ def verify(
     ] = ProgressStyle.AUTO,
     store_endpoint: StoreEndpoint = None,
     store_region: StoreRegion = None,
+    against_elasticsearch: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against-elasticsearch",
+            metavar="URL",
+            help="Count again what the source still holds, and with --level 4 compare every event; "
+            "credentials as for archive run.",
+            envvar="KCOMPLIANCE_AGAINST_ELASTICSEARCH",
+        ),
+    ] = None,
+    ca_cert: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca-cert",
+            metavar="FILE",
+            help="CA of Elasticsearch's certificate.",
+            envvar="KCOMPLIANCE_CA_CERT",
+        ),
+    ] = None,
     config: CommandConfig = None,
 ) -> None:
     """Prove that an archive is complete and unaltered, or find what is not. Only reads.
@@ -129,11 +152,14 @@ def verify(
     from kcompliance.archive.verify import verify as verify_archive
     from kcompliance.cli.progress import meter
 
+    moment_of = _moment(as_of)
     part = _subset(subset)
     chosen = _level(level, part)
+    if chosen == 2 and part is None:
+        part = _part_of_the_day(moment_of)
     request = Request(
         trust=trust_of(trust),
-        as_of=_moment(as_of),
+        as_of=moment_of,
         level=chosen,
         subset=part,
         grace=_duration(grace),
@@ -142,6 +168,13 @@ def verify(
     store = open_archive_store(archive, store_options(store_endpoint, store_region))
     with store, meter(progress) as telling:
         found = verify_archive(store, request, meter=telling)
+        if against_elasticsearch:
+            from kcompliance.cli.verify_source import compare_sources
+
+            telling.tell("comparing with the source")
+            found = found.joined(
+                compare_sources(store, request, tuple(against_elasticsearch), ca_cert)
+            )
     _put(found, format_, output)
     raise typer.Exit(found.exit_code)
 
@@ -178,6 +211,13 @@ def _subset(text: str | None) -> "Subset | None":
     )
 
 
+def _part_of_the_day(as_of: datetime) -> "Subset":
+    """Another part each day: who verifies daily has read everything after so many days."""
+    from kcompliance.archive.verify import Subset
+
+    return Subset(as_of.toordinal() % _PARTS + 1, _PARTS)
+
+
 def _level(level: int | None, subset: "Subset | None") -> int:
     if subset is not None:
         if level not in {None, 2}:
@@ -186,8 +226,6 @@ def _level(level: int | None, subset: "Subset | None") -> int:
                 "leave out one of them: --subset alone is level 2",
             )
         return 2
-    if level == 2:
-        raise UsageError("--level 2 needs to know which part", "such as --subset 1/30")
     return 3 if level is None else level
 
 

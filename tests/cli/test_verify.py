@@ -327,6 +327,16 @@ def test_a_subset(victim: Victim, number: str) -> None:
     assert document(verify(victim, "--format", "json", "--subset", number, "--level", "2")) == found
 
 
+def test_level_2_reads_another_part_each_day(victim: Victim) -> None:
+    def part(day: int) -> str:
+        as_of = f"2026-07-{day:02d}T12:00:00Z"
+        done = verify(victim, "--format", "json", "--level", "2", "--as-of", as_of)
+        subset: str = document(done)["subset"]
+        return subset
+
+    assert {part(day) for day in range(1, 31)} == {f"{number}/30" for number in range(1, 31)}
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -335,7 +345,6 @@ def test_a_subset(victim: Victim, number: str) -> None:
         (("--subset", "4"), "--subset"),
         (("--subset", "-1/4"), "--subset"),
         (("--subset", "1/4", "--level", "3"), "--subset"),
-        (("--level", "2"), "--level 2"),
         (("--level", "5"), "--level"),
         (("--grace", "soon"), "--grace"),
         (("--grace", "-1h"), "--grace"),

@@ -12,6 +12,7 @@ from kcompliance.model.digest import Sha256, sha256
 __all__ = [
     "JsonObject",
     "canonical_sha256",
+    "filters_of",
     "newer_than",
     "of_any",
     "of_span",
@@ -30,6 +31,20 @@ def of_user(filters: Sequence[tuple[str, str]]) -> JsonObject | None:
     if not filters:
         return None
     return {"bool": {"filter": [{"term": {name: {"value": value}}} for name, value in filters]}}
+
+
+def filters_of(query: JsonObject | None) -> tuple[tuple[str, str], ...]:
+    """The filters that `of_user` made this of; ValueError for another query."""
+    if query is None:
+        return ()
+    try:
+        terms = [term["term"].items() for term in query["bool"]["filter"]]
+        filters = tuple((name, value["value"]) for ((name, value),) in terms)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"not a filter of ours: {query}") from error
+    if of_user(filters) != query:
+        raise ValueError(f"not a filter of ours: {query}")
+    return filters
 
 
 def of_window(
