@@ -64,9 +64,11 @@ rules:
       - group: authentication.k8s.io
         resources: [tokenreviews]
   - level: RequestResponse
-    verbs: [create, update, patch, delete]
+    verbs: [create, update, patch, delete, deletecollection]
     resources:
       - group: rbac.authorization.k8s.io
+      - group: admissionregistration.k8s.io
+      - group: certificates.k8s.io
   - level: Metadata
 """
 
@@ -76,6 +78,8 @@ def build(folder: Path) -> None:
     write_bundle(_collection("faulty", _faulty()), folder / "faulty")
     write_bundle(_collection("sound", _sound()), folder / "sound")
     (folder / "audit.log").write_bytes(_audit_log())
+    (folder / "faulty-policy.yaml").write_text(FAULTY_POLICY, encoding="utf-8")
+    (folder / "sound-policy.yaml").write_text(SOUND_POLICY, encoding="utf-8")
 
 
 def _audit_log() -> bytes:

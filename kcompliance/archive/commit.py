@@ -69,6 +69,8 @@ class Lost:
     """
 
     number: int
+    log_key: str
+    """The records that this writer has put for nothing."""
 
 
 def require_clock(end: LogEnd, now: datetime) -> None:
@@ -152,9 +154,10 @@ class Writer:
         checkpoint = Checkpoint(origin=self.origin, size=after.size, root=after.root)
         note = sign_checkpoint(checkpoint, self.signers)
         self._require_trusted(note, start.keys, records)
-        self._put(log_name(number, after.root), data)
+        log_key = log_name(number, after.root)
+        self._put(log_key, data)
         if not self._put_checkpoint(number, note):
-            return Lost(number)
+            return Lost(number, log_key)
         return LogEnd(
             origin=self.origin,
             number=number,

@@ -5,7 +5,6 @@ other threads; what it returns is plain data, so that it may as well run in anot
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from kcompliance.archive.interface import (
     Window,
 )
 from kcompliance.archive.segment_writer import SegmentWriter, SpooledSegment
+from kcompliance.errors import KcomplianceError
 from kcompliance.ledger import (
     FilePartition,
     FileShare,
@@ -180,16 +180,19 @@ def _store(
     retain_until: datetime | None,
     meter: Meter,
 ) -> Iterator[StoredSegment]:
-    for segment in segments:
-        start, end = window.start, window.end
-        if segment.shares and isinstance(segment.shares[0], FileShare):
-            start, end = segment.first_event, segment.last_event
-        key = segment_name(stream, start, segment.sha256)
-        version = _put(store, key, segment, retain_until)
-        meter.stored(segment.size)
-        with suppress(FileNotFoundError):
-            segment.path.unlink()
-        yield StoredSegment(spooled=segment, key=key, version_id=version, start=start, end=end)
+    try:
+        for segment in segments:
+            start, end = window.start, window.end
+            if segment.shares and isinstance(segment.shares[0], FileShare):
+                start, end = segment.first_event, segment.last_event
+            key = segment_name(stream, start, segment.sha256)
+            version = _put(store, key, segment, retain_until)
+            meter.stored(segment.size)
+            segment.path.unlink(missing_ok=True)
+            yield StoredSegment(spooled=segment, key=key, version_id=version, start=start, end=end)
+    finally:
+        for segment in segments:
+            segment.path.unlink(missing_ok=True)
 
 
 def _put(
@@ -202,7 +205,10 @@ def _put(
     except AlreadyThere as there:
         # The key names the content: a run before, or another one now, has put the very same.
         if not there.holds(segment.size, segment.sha256):
-            raise
+            raise KcomplianceError(
+                f'"{key}" in "{store.url}" holds other bytes than its name says',
+                "somebody wrote into the archive; see: kcompliance verify",
+            ) from there
         version = store.head(key).version_id
         if retain_until is not None:
             store.retain(key, version, retain_until)

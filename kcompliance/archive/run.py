@@ -49,6 +49,7 @@ from kcompliance.ledger import (
     StreamName,
     StreamRecord,
     WindowRecord,
+    checkpoint_name,
     log_name,
     run_name,
 )
@@ -240,7 +241,7 @@ class ArchiveRun:
             if not isinstance(end, Lost):
                 break
             lost = True
-            self._read_again()
+            self._read_again(end)
             self.binding()
         self.result.not_archived += (
             NotArchived(window=planned, error=error) for planned, error in fitting.waiting
@@ -375,14 +376,21 @@ class ArchiveRun:
         self.result.runs.append(str(run.id))
         self.watcher.committed(end)
 
-    def _read_again(self) -> None:
-        """The log has grown by somebody else's commit."""
+    def _read_again(self, lost: Lost) -> None:
+        """The log has grown by somebody else's commit, or an object lies in the way of ours.
+
+        Such an object might be what somebody put over a commit. Not this one, where the only
+        records of its number are those that this run itself did not get to commit.
+        """
         reader = LogReader(self.store, origin=self.opened.origin, keys=self.opened.first_keys)
         state = read_state(reader, self.options.stream)
         if state.end is None:
             raise ArchiveNotSound(
                 f'"{self.store.url}" is empty all at once', "somebody has deleted the archive"
             )
+        records = self.store.list(f"{lost.log_key.rpartition('-')[0]}-")
+        if all(entry.key == lost.log_key for entry in records):
+            state.lost -= {checkpoint_name(lost.number)}
         require_sound(self.store, state)
         require_signer(self.store, self.opened.signer, state.end)
         self.opened = replace(self.opened, state=state)

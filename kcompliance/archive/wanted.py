@@ -31,7 +31,7 @@ def wanted_range(options: TimeOptions, archived: ArchivedStream, *, now: datetim
     `UsageError` for bounds that cannot be.
     """
     window = options.window
-    newest = align(now - options.settle, window)
+    newest = align(_before(now, "--settle", options.settle), window)
     end = options.end or newest
     _require_grid("--to", end, window)
     if end > newest:
@@ -49,7 +49,7 @@ def wanted_range(options: TimeOptions, archived: ArchivedStream, *, now: datetim
         return TimeRange(start=start, end=end)
     known = archived_up_to(archived.windows)
     if options.last is not None:
-        start = align(end - options.last, window)
+        start = align(_before(end, "--last", options.last), window)
         start = start if known is None else min(start, known)
     elif known is not None:
         start = known
@@ -72,6 +72,15 @@ def archived_up_to(windows: Iterable[Window]) -> datetime | None:
             break
         reach = end if reach is None else max(reach, end)
     return reach
+
+
+def _before(moment: datetime, option: str, duration: timedelta) -> datetime:
+    try:
+        return moment - duration
+    except OverflowError:
+        raise UsageError(
+            f"{option} of {duration.days} days goes back further than the calendar", "such as 365d"
+        ) from None
 
 
 def _require_grid(option: str, moment: datetime, window: timedelta) -> None:

@@ -15,7 +15,7 @@ __all__ = ["demo"]
 
 
 def demo() -> None:
-    """Scan two sample clusters, then archive an audit log and catch one changed byte.
+    """Scan two sample clusters, try their policies, archive a log and catch one changed bit.
 
     Everything comes with kcompliance; the archive is made in a temporary folder and removed.
 
@@ -27,6 +27,8 @@ def demo() -> None:
 
     folder = Path(str(shipped("demo")))
     _scan(folder)
+    with chdir(folder):
+        _try_policies()
     with tempfile.TemporaryDirectory(prefix="kcompliance-demo-") as place, chdir(place):
         _archive(folder / "audit.log")
     put(
@@ -49,6 +51,14 @@ def _scan(folder: Path) -> None:
             run_scan(ScanOptions(targets=(str(folder / name),)), NO_CONFIG)
         except typer.Exit as finished:
             put(f"exit code {finished.exit_code}\n\n")
+
+
+def _try_policies() -> None:
+    """In the folder of the samples."""
+    put("== what its policy records of whom ==\n\n")
+    _run("policy coverage sound-policy.yaml")
+    put("== what a recorded log would have been under the faulty one ==\n\n")
+    _run("policy replay --policy faulty-policy.yaml --against sound-policy.yaml audit.log")
 
 
 def _archive(log: Path) -> None:

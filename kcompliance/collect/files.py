@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kcompliance.collect.interface import Progress
+from kcompliance.collect.kubeconfig import without_credentials
 from kcompliance.collect.recognise import Recognised, recognise
 from kcompliance.model.apiserver import audit_settings
 from kcompliance.model.assemble import assemble
@@ -38,12 +40,16 @@ def collect_files(paths: Iterable[str], now: datetime, progress: Progress) -> tu
     passed_over: list[_File] = []
     for found in _files(paths):
         progress(found.name)
-        capture = _capture(found, now)
+        capture = _kubeconfig(found, now) or _capture(found, now)
         if capture is not None:
             captures.append(capture)
         elif found.path is not None:
             passed_over.append(found)
-    return (*captures, *_policies_by_path(captures, passed_over, now))
+    return (
+        *captures,
+        *_policies_by_path(captures, passed_over, now),
+        *_webhooks_by_path(captures, passed_over, now),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +164,57 @@ def _raw(name: str, found: Recognised, now: datetime) -> Raw:
     return Raw(
         origin=_origin(found.kind, name, now), content=found.content, redactions=found.redactions
     )
+
+
+def _kubeconfig(found: _File, now: datetime) -> Capture | None:
+    """A kubeconfig that was named, or that a folder calls one for audit; None for all else.
+
+    Others, such as admin.conf, are nobody's business.
+    """
+    called_so = found.path is not None and _CALLED_WEBHOOK.search(found.path.name)
+    if found.problem or found.path is None or not (found.named or called_so):
+        return None
+    try:
+        data = _read(found)
+    except (OSError, Unsure):
+        return None  # to be told by whoever reads it next
+    kept = without_credentials(data) if data and _LIKE_KUBECONFIG.search(data) else None
+    if kept is None:
+        return None
+    origin = _origin(Kind.WEBHOOK_CONFIG, found.name, now)
+    return Raw(origin=origin, content=kept[0], redactions=kept[1])
+
+
+_CALLED_WEBHOOK = re.compile(r"audit|webhook", re.IGNORECASE)
+_LIKE_KUBECONFIG = re.compile(rb"clusters[\"']?\s*:")
+
+
+def _webhooks_by_path(
+    captures: list[Capture], passed_over: list[_File], now: datetime
+) -> Iterator[Capture]:
+    """Files that a server's flags call the kubeconfig of its audit webhook."""
+    wanted = []
+    for seen in assemble("files", captures).api_servers:
+        server = seen.value
+        path = audit_settings(server.arguments, server.version).webhook_config_file
+        if path:
+            wanted.append(server.host_path(path) or path)
+    for found in passed_over:
+        if not any(is_copy_of(found.name, path) for path in wanted):
+            continue
+        origin = _origin(Kind.WEBHOOK_CONFIG, found.name, now)
+        try:
+            data = _read(found)
+        except (OSError, Unsure) as error:
+            reason = _os_reason(error) if isinstance(error, OSError) else str(error)
+            yield Unreadable(origin=origin, reason=reason)
+            continue
+        kept = without_credentials(data) if data else None
+        if kept is None:
+            reason = "not read: no regular file, a link that leads out, or no kubeconfig"
+            yield Unreadable(origin=origin, reason=reason)
+        else:
+            yield Raw(origin=origin, content=kept[0], redactions=kept[1])
 
 
 def _policies_by_path(

@@ -17,6 +17,7 @@ from kcompliance.model.documents import Malformed, Unsure, read_documents
 from kcompliance.model.kubernetes_version import KubernetesVersion
 from kcompliance.model.metrics import AuditMetrics, read_audit_metrics
 from kcompliance.model.reading import Absent, Capture, Kind, Raw, Reading, Seen, Unreadable
+from kcompliance.model.webhook_config import WebhookFile, webhook_file
 
 __all__ = ["EmbeddedPolicy", "assemble", "looks_like_policy", "policies_in", "read_version"]
 
@@ -27,6 +28,7 @@ class _Parts:
 
     api_servers: list[Seen[ApiServer]] = field(default_factory=list)
     policies: list[PolicyText] = field(default_factory=list)
+    webhook_files: list[WebhookFile] = field(default_factory=list)
     gaps: list[Unreadable] = field(default_factory=list)
     hints: list[tuple[Platform, str, Raw]] = field(default_factory=list)
     versions: list[KubernetesVersion] = field(default_factory=list)
@@ -70,6 +72,7 @@ def assemble(
         api_servers=tuple(sorted(parts.api_servers, key=lambda seen: seen.value.name)),
         published=(published or {}).get(decided) if decided else None,
         policies=tuple(sorted(parts.policies, key=lambda policy: policy.name)),
+        webhook_files=tuple(sorted(parts.webhook_files, key=lambda file: file.name)),
         flagz=parts.flagz,
         metrics=parts.metrics,
         gaps=tuple(sorted(parts.gaps, key=lambda gap: (gap.origin.resource, gap.reason))),
@@ -114,6 +117,7 @@ def _read(raw: Raw, parts: _Parts) -> None:
         Kind.OBJECTS: _read_objects,
         Kind.COMMAND_LINE: _read_command_line,
         Kind.AUDIT_POLICY: _read_policy,
+        Kind.WEBHOOK_CONFIG: _read_webhook_config,
         Kind.AKS_CLUSTER: _read_aks,
         Kind.EKS_CLUSTER: _read_eks,
     }
@@ -213,6 +217,14 @@ def _read_command_line(raw: Raw, parts: _Parts) -> None:
 def _read_policy(raw: Raw, parts: _Parts) -> None:
     name = raw.origin.resource
     parts.policies.append(PolicyText(name=name, text=raw.content, raw=raw, path=name))
+
+
+def _read_webhook_config(raw: Raw, parts: _Parts) -> None:
+    found = webhook_file(raw)
+    if isinstance(found, str):
+        _gap(raw, found, parts)
+    else:
+        parts.webhook_files.append(found)
 
 
 def _read_aks(raw: Raw, parts: _Parts) -> None:

@@ -9,6 +9,7 @@ from kcompliance.model.finding import Confidence
 from kcompliance.model.kubernetes_version import KubernetesVersion
 from kcompliance.model.metrics import AuditMetrics
 from kcompliance.model.reading import Kind, Raw, Reading, Seen, Unreadable
+from kcompliance.model.webhook_config import WebhookFile
 
 __all__ = ["Cluster", "NotAsked", "PolicyText", "PublishedPolicy"]
 
@@ -53,6 +54,7 @@ class Cluster:
     version: KubernetesVersion | None = None
     api_servers: tuple[Seen[ApiServer], ...] = ()
     policies: tuple[PolicyText, ...] = ()
+    webhook_files: tuple[WebhookFile, ...] = ()
     published: PublishedPolicy | None = None
     """The policy that the platform's provider runs; None where the owner brings one."""
     flagz: Reading[Mapping[str, str]] | NotAsked = NotAsked()

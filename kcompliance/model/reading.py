@@ -49,6 +49,8 @@ class Kind(StrEnum):
     """A kube-apiserver's command line, as ps or /proc show it."""
     AUDIT_POLICY = "audit-policy"
     """An audit policy file."""
+    WEBHOOK_CONFIG = "webhook-config"
+    """A kubeconfig with which audit events are posted, without its credentials."""
     AKS_CLUSTER = "aks-cluster"
     """A managedClusters resource, as ARM or `az aks show` writes it."""
     EKS_CLUSTER = "eks-cluster"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from kcompliance.model.audit_policy import Decision, Lint, Stage
+from kcompliance.model.audit_policy import Decision, Lint, Loaded, Stage
 from kcompliance.model.digest import Sha256
 
 __all__ = [
@@ -13,6 +13,9 @@ __all__ = [
     "LINT_SCHEMA",
     "Explain",
     "LintReport",
+    "PolicyV1",
+    "policy_of",
+    "render_document",
     "render_explain",
     "render_lint",
 ]
@@ -79,7 +82,7 @@ def render_explain(
         policy=PolicyV1(sha256=digest, warnings=list(warnings)),
         requests=[],
     )
-    head, bracket, tail = _render(empty).rpartition("]")
+    head, bracket, tail = render_document(empty).rpartition("]")
     yield head
     rendered: dict[Decision, str] = {}
     separator = "\n    "
@@ -111,7 +114,7 @@ def render_lint(
     exit_code: int,
 ) -> str:
     """One JSON document, ending with a line feed."""
-    return _render(
+    return render_document(
         LintReport(
             schema=LINT_SCHEMA,
             policy=PolicyV1(sha256=digest, warnings=list(warnings)),
@@ -131,5 +134,11 @@ def render_lint(
     )
 
 
-def _render(document: msgspec.Struct) -> str:
+def policy_of(digest: Sha256, loaded: Loaded) -> PolicyV1:
+    """A policy as documents name it."""
+    return PolicyV1(sha256=digest, warnings=[each.message for each in loaded.warnings])
+
+
+def render_document(document: msgspec.Struct) -> str:
+    """One JSON document, ending with a line feed."""
     return json.dumps(msgspec.to_builtins(document), indent=2, ensure_ascii=False) + "\n"

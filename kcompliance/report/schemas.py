@@ -10,14 +10,17 @@ from kcompliance.archive.proof_files import EVENT_PROOF_SCHEMA, EventProofV1
 from kcompliance.collect.bundle import BUNDLE_SCHEMA, Bundle
 from kcompliance.report.json_archive import LIST_SCHEMA, SHOW_SCHEMA, ArchiveList, SegmentShow
 from kcompliance.report.json_controls import CONTROLS_SCHEMA, Controls
+from kcompliance.report.json_coverage import COVERAGE_SCHEMA, PolicyCoverage
 from kcompliance.report.json_error import ERROR_SCHEMA, ErrorReport
 from kcompliance.report.json_policy import EXPLAIN_SCHEMA, LINT_SCHEMA, Explain, LintReport
+from kcompliance.report.json_policy_test import POLICY_TEST_SCHEMA, PolicyTestReport
 from kcompliance.report.json_prove import (
     PROOF_CHECK_SCHEMA,
     PROVE_SCHEMA,
     ProofCheck,
     ProveReport,
 )
+from kcompliance.report.json_replay import REPLAY_SCHEMA, PolicyReplay
 from kcompliance.report.json_run import RUN_SCHEMA, Run
 from kcompliance.report.json_scan import SCAN_SCHEMA, Scan
 from kcompliance.report.json_verify import VERIFY_SCHEMA, VerifyReport
@@ -28,6 +31,9 @@ DOCUMENTS: Mapping[str, type[msgspec.Struct]] = {
     SCAN_SCHEMA: Scan,
     EXPLAIN_SCHEMA: Explain,
     LINT_SCHEMA: LintReport,
+    COVERAGE_SCHEMA: PolicyCoverage,
+    REPLAY_SCHEMA: PolicyReplay,
+    POLICY_TEST_SCHEMA: PolicyTestReport,
     CONTROLS_SCHEMA: Controls,
     ERROR_SCHEMA: ErrorReport,
     BUNDLE_SCHEMA: Bundle,

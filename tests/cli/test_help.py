@@ -10,6 +10,19 @@ COMMANDS = [
     ("scan",),
     ("policy", "explain"),
     ("policy", "lint"),
+    ("policy", "coverage"),
+    ("policy", "replay"),
+    ("policy", "test"),
+    ("archive", "run"),
+    ("archive", "list"),
+    ("archive", "show"),
+    ("archive", "cat"),
+    ("archive", "prove"),
+    ("verify",),
+    ("keys", "new"),
+    ("keys", "show"),
+    ("keys", "rotate"),
+    ("keys", "revoke"),
     ("controls", "list"),
     ("controls", "show"),
     ("controls", "test"),
@@ -37,7 +50,9 @@ def test_the_help_names_every_command(tmp_path: Path) -> None:
     assert all(name in done.out for name in {command[0] for command in COMMANDS})
 
 
-@pytest.mark.parametrize("arguments", [(), ("policy",), ("controls",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [(), ("policy",), ("controls",), ("archive",), ("keys",)], ids=" ".join
+)
 def test_a_call_without_a_command_shows_the_help_and_ends_with_2(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:

@@ -11,7 +11,9 @@ from tests.published import ROOT, output_of, published_files
 
 DOCUMENTS = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"]
 COMMANDS = ["scan", "policy explain", "policy lint", "controls list", "controls show"]
-COMMANDS += ["controls test", "exit-codes", "demo"]
+COMMANDS += ["controls test", "exit-codes", "demo", "policy coverage", "policy replay"]
+COMMANDS += ["policy test", "archive run", "archive list", "archive cat", "archive prove"]
+COMMANDS += ["verify", "keys new"]
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,11 @@ class ElasticsearchSource(Source):
         """The field that places events in windows."""
         return self._view().time_field
 
+    @property
+    def index_uuids(self) -> frozenset[str]:
+        """Of all indices that the patterns meant when they were looked at last: by `plan`."""
+        return frozenset(self._view().indices)
+
     def binding(self, stream: StreamName) -> StreamRecord:
         """What this source binds a stream's name to."""
         return StreamRecord(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from kcompliance.checks.interface import check
-from kcompliance.checks.recording.sight import flag_in_doubt, flags_not_seen
+from kcompliance.checks.sight import flag_in_doubt, flags_not_seen
 from kcompliance.model.apiserver import (
     Durable,
     Ephemeral,

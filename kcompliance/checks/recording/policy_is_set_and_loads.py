@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kcompliance.checks.interface import NoParams, check
-from kcompliance.checks.recording.sight import flag_in_doubt, flags_not_seen, policy_question
+from kcompliance.checks.sight import flag_in_doubt, flags_not_seen, policy_question
 from kcompliance.model.apiserver import Mount
 from kcompliance.model.audit_policy import Loaded, NotRead, Refused, load_policy
 from kcompliance.model.cluster import Cluster, PolicyText

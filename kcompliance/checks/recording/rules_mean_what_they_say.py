@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kcompliance.checks.interface import check
-from kcompliance.checks.recording.sight import policies_to_judge
+from kcompliance.checks.sight import policies_to_judge
 from kcompliance.model.audit_policy import Lint, NotRead, Refused, lint_policy, load_policy
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Evidence, Finding, Status, evidence_of

@@ -5,7 +5,7 @@ tests compare this one by the hundred thousand.
 """
 
 from kcompliance.model.audit_policy.evaluate import Decision, PolicyEvaluator, evaluate, matches
-from kcompliance.model.audit_policy.lint import Lint, lint_policy
+from kcompliance.model.audit_policy.lint import Lint, lint_policy, rule_covers
 from kcompliance.model.audit_policy.load import (
     Loaded,
     NotRead,
@@ -38,4 +38,5 @@ __all__ = [
     "lint_policy",
     "load_policy",
     "matches",
+    "rule_covers",
 ]

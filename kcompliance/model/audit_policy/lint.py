@@ -11,7 +11,7 @@ from kcompliance.model.audit_policy.load import GROUP_WILDCARD_SINCE, Loaded
 from kcompliance.model.audit_policy.policy import AuditPolicy, GroupResources, Level, Rule
 from kcompliance.model.kubernetes_version import KubernetesVersion
 
-__all__ = ["Lint", "lint_policy"]
+__all__ = ["Lint", "lint_policy", "rule_covers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def _about_rule(
     yield from _verbs(rule)
     yield from _informational(rule)
     for index, other in enumerate(earlier):
-        if _superset(other, rule):
+        if rule_covers(other, rule):
             yield (
                 "L7",
                 f"never reached: rule {index} (line {other.line}) matches all of it first",
@@ -215,8 +215,11 @@ def _all_resources(group: GroupResources) -> bool:
 # --- L7: is every request that `narrow` matches matched by `wide` already? --------------------
 
 
-def _superset(wide: Rule, narrow: Rule) -> bool:
-    """Field by field, so it may say no where the rules taken together would say yes."""
+def rule_covers(wide: Rule, narrow: Rule) -> bool:
+    """Whether all that one rule matches the other matches too, as far as that is provable.
+
+    Field by field, so it may say no where the rules taken together would say yes.
+    """
     return (
         _no_narrower(wide.users, narrow.users)
         and _no_narrower(wide.user_groups, narrow.user_groups)

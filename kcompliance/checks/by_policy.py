@@ -1,0 +1,226 @@
+"""Judges by the audit policy in force: the owner's, the published one or the assumed one.
+
+A check gives a judge, which says of one policy what each aspect comes to. Here it is decided which
+policies are asked, and what such an answer is worth: an assumed policy earns no verdict, and a
+policy that no server would start with answers nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from kcompliance.checks.sight import policies_to_judge
+from kcompliance.model.audit_policy import (
+    AuditPolicy,
+    Loaded,
+    NotRead,
+    Refused,
+    load_policy,
+)
+from kcompliance.model.cluster import Cluster, PolicyText, PublishedPolicy
+from kcompliance.model.finding import Confidence, Details, Evidence, Finding, Status, evidence_of
+from kcompliance.model.probes import Tried
+from kcompliance.model.reading import Kind
+
+__all__ = ["Answer", "Judge", "OwnPolicy", "holes_answer", "judge_by_policy", "rule_evidence"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one policy comes to on one aspect; `question` only where the status is manual."""
+
+    status: Status
+    because: str
+    evidence: tuple[Evidence, ...]
+    aspect: str = "main"
+    question: str = ""
+    notes: tuple[str, ...] = ()
+
+
+Judge = Callable[[PolicyText, AuditPolicy], Iterable[Answer]]
+"""One answer for each aspect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPolicy:
+    """The verdicts where an owner's policy is not there, or no server would start with it."""
+
+    without: Status = Status.FAIL
+    refused: Status = Status.ERROR
+
+
+def judge_by_policy(
+    cluster: Cluster,
+    aspects: Sequence[str],
+    judge: Judge,
+    *,
+    question: str,
+    own: OwnPolicy = OwnPolicy(),
+) -> Iterator[Finding]:
+    """A finding for each aspect and policy.
+
+    `question` is asked where the policy is only assumed; `{name}` in it is the cluster's.
+    """
+    if cluster.published is not None and not cluster.gaps_in(Kind.VERSION):
+        asked = question.format(name=cluster.name)
+        yield from _published(cluster, cluster.published, tuple(aspects), judge, asked)
+        return
+    for item in policies_to_judge(cluster, tuple(aspects), without_policy=own.without):
+        if isinstance(item, Finding):
+            yield item
+        else:
+            yield from _own(cluster, item, aspects, judge, own)
+
+
+def _published(
+    cluster: Cluster,
+    published: PublishedPolicy,
+    aspects: Sequence[str],
+    judge: Judge,
+    question: str,
+) -> Iterator[Finding]:
+    policy, confidence = published.policy, published.confidence
+    loaded = load_policy(policy.text)
+    if not isinstance(loaded, Loaded):
+        for aspect in aspects:
+            because = f"{policy.name} was not read: {loaded}"
+            yield Finding.error(cluster.name, because, aspect=aspect)
+        return
+    for answer in judge(policy, loaded.policy):
+        if confidence is Confidence.ASSUMED_POLICY and answer.status is not Status.NOT_APPLICABLE:
+            yield Finding.manual(
+                cluster.name,
+                f"nobody outside can read the policy; {answer.because}",
+                question,
+                answer.evidence,
+                aspect=answer.aspect,
+                confidence=confidence,
+            )
+        else:
+            yield _finding(cluster.name, answer, confidence)
+
+
+def _own(
+    cluster: Cluster, policy: PolicyText, aspects: Sequence[str], judge: Judge, own: OwnPolicy
+) -> Iterator[Finding]:
+    match load_policy(policy.text, cluster.version):
+        case NotRead(reason=reason):
+            for aspect in aspects:
+                yield Finding.error(policy.name, f"was not read: {reason}", aspect=aspect)
+        case Refused(reasons=reasons):
+            evidence = evidence_of(policy.raw, policy.location or "whole file", reasons[0])
+            for aspect in aspects:
+                yield _refused(policy, reasons[0], evidence, aspect, own.refused)
+        case Loaded(policy=rules) as loaded:
+            unsure = loaded.needs_group_wildcard and cluster.version is None
+            for answer in judge(policy, rules):
+                if unsure and answer.status is Status.PASS:
+                    yield _needs_1_36(policy, answer)
+                else:
+                    yield _finding(policy.name, answer, None)
+
+
+def _refused(
+    policy: PolicyText,
+    reason: str,
+    evidence: tuple[Evidence, ...],
+    aspect: str,
+    status: Status,
+) -> Finding:
+    if status is Status.FAIL:
+        because = f"kube-apiserver refuses it, so it records nothing: {reason}"
+        return Finding.failed(policy.name, because, evidence, aspect=aspect)
+    because = f"kube-apiserver refuses it, so with what it runs is not known: {reason}"
+    return Finding.error(policy.name, because, evidence, aspect=aspect)
+
+
+def _needs_1_36(policy: PolicyText, answer: Answer) -> Finding:
+    return Finding.manual(
+        policy.name,
+        f'{answer.because}; before Kubernetes 1.36 its group "*" stops the server',
+        "Do all API servers with this policy run Kubernetes 1.36 or newer?",
+        answer.evidence,
+        aspect=answer.aspect,
+    )
+
+
+def _finding(resource: str, answer: Answer, confidence: Confidence | None) -> Finding:
+    details: Details = {
+        "aspect": answer.aspect,
+        "notes": answer.notes,
+        "confidence": confidence,
+    }
+    match answer.status:
+        case Status.PASS:
+            return Finding.passed(resource, answer.because, answer.evidence, **details)
+        case Status.FAIL:
+            return Finding.failed(resource, answer.because, answer.evidence, **details)
+        case Status.NOT_APPLICABLE:
+            return Finding.not_applicable(resource, answer.because, answer.evidence, **details)
+        case Status.MANUAL:
+            return Finding.manual(
+                resource, answer.because, answer.question, answer.evidence, **details
+            )
+        case Status.ERROR:
+            return Finding.error(resource, answer.because, answer.evidence, **details)
+
+
+# --- answers --------------------------------------------------------------------------------
+
+_SHOWN = 3
+_LONGEST_QUOTE = 200
+
+
+def holes_answer(
+    policy: PolicyText,
+    rules: AuditPolicy,
+    tried: Sequence[Tried],
+    holes: Sequence[Tried],
+    *,
+    lack: str,
+    kept: str = "",
+    aspect: str = "main",
+) -> Answer:
+    """The answer of requests of which some are not recorded as they should be.
+
+    `lack` says of those what they are: "are recorded below Metadata". `kept` says what the policy
+    does where there are none; else that it records them.
+    """
+    if not holes:
+        users = len({each.persona for each in tried})
+        recorded = f"records each of {len(tried)} requests by {users} kinds of users"
+        because = f"{policy.name} {kept or recorded}"
+        evidence = evidence_of(
+            policy.raw, policy.location or "rules", f"{len(tried)} requests tried"
+        )
+        return Answer(status=Status.PASS, because=because, evidence=evidence, aspect=aspect)
+    by_rule = {hole.decision.rule: hole for hole in reversed(holes)}
+    first_of_each = list(by_rule.values())[::-1]
+    shown = "; ".join(hole.words for hole in first_of_each[:_SHOWN])
+    return Answer(
+        status=Status.FAIL,
+        because=f"{len(holes)} requests {lack}: {shown}",
+        evidence=tuple(
+            item
+            for hole in first_of_each
+            for item in rule_evidence(policy, rules, hole.decision.rule)
+        ),
+        aspect=aspect,
+    )
+
+
+def rule_evidence(
+    policy: PolicyText, rules: AuditPolicy, index: int | None
+) -> tuple[Evidence, ...]:
+    """A rule where it stands, and its text in one line; None is that no rule matched."""
+    if index is None:
+        return evidence_of(policy.raw, f"{policy.location} no rule".strip(), "no rule matches")
+    rule = rules.rules[index]
+    after = min((each.line for each in rules.rules if each.line > rule.line), default=None)
+    text = policy.text.decode("utf-8", errors="replace").splitlines()
+    lines = text[rule.line - 1 : after - 1 if after else None]
+    quote = " ".join(
+        line.strip() for line in lines if line.strip() and not line.strip().startswith("#")
+    )
+    if len(quote) > _LONGEST_QUOTE:
+        quote = quote[: _LONGEST_QUOTE - 1] + "…"
+    return evidence_of(policy.raw, f"{policy.location} line {rule.line}".strip(), quote)

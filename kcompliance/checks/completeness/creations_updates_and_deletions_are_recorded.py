@@ -1,0 +1,69 @@
+"""KC-CMP-001: creations, updates and deletions are recorded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from kcompliance.checks.by_policy import Answer, holes_answer, judge_by_policy
+from kcompliance.checks.interface import check
+from kcompliance.model.audit_policy import AuditPolicy, Level
+from kcompliance.model.cluster import Cluster, PolicyText
+from kcompliance.model.finding import Finding, Status
+from kcompliance.model.personas import CLUSTER_ADMIN, HUMAN, SERVICE_ACCOUNT, UNKNOWN, WRITES
+from kcompliance.model.probes import NAMESPACE_OBJECT, Probe, ask, in_words_of, objects, try_each
+
+__all__ = ["Params", "creations_updates_and_deletions_are_recorded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The parameters of KC-CMP-001."""
+
+    write_min_level: Level = Level.METADATA
+
+
+_PERSONAS: Final = (HUMAN, CLUSTER_ADMIN, SERVICE_ACCOUNT)
+_WRITTEN: Final = (
+    *objects("", "pods", "services", "configmaps"),
+    *objects("apps", "deployments", "daemonsets", "statefulsets"),
+    *objects("batch", "jobs"),
+    *objects("networking.k8s.io", "ingresses", "networkpolicies"),
+    *objects("", "nodes", "persistentvolumes", namespace=""),
+    *objects("apiextensions.k8s.io", "customresourcedefinitions", namespace=""),
+    UNKNOWN,  # an object of a kind that a CustomResourceDefinition or another server brings
+)
+
+
+@check("KC-CMP-001", params=Params)
+def creations_updates_and_deletions_are_recorded(
+    cluster: Cluster, params: Params
+) -> Iterator[Finding]:
+    """Creations, updates and deletions are recorded
+
+    Asked of the policy for the objects that a cluster is made of; stored events are not asked.
+    """
+
+    def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
+        level = params.write_min_level
+        tried = try_each(rules, _probes(rules))
+        holes = [each for each in tried if not each.recorded_at(level)]
+        answer = holes_answer(policy, rules, tried, holes, lack=f"are recorded below {level.value}")
+        yield replace(answer, notes=_NOTES) if answer.status is Status.PASS else answer
+
+    yield from judge_by_policy(
+        cluster,
+        ("main",),
+        judge,
+        question="Does the trail of {name} hold a create, an update or patch, and a delete of the "
+        "last week? Look for them in the log store.",
+    )
+
+
+_NOTES: Final = ("by the policy alone: no stored events were looked at",)
+
+
+def _probes(rules: AuditPolicy) -> Iterator[Probe]:
+    yield from ask(_PERSONAS, WRITES, in_words_of(rules, _WRITTEN))
+    named = in_words_of(rules, (NAMESPACE_OBJECT,))
+    yield from ask(_PERSONAS, ("update", "patch", "delete"), named)
+    yield from ask(_PERSONAS, ("create",), objects("", "namespaces", namespace=""))

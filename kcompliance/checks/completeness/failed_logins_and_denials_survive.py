@@ -1,0 +1,118 @@
+"""KC-CMP-005: failed logins and denied requests survive: no stage that shows them is omitted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kcompliance.checks.by_policy import Answer, holes_answer, judge_by_policy, rule_evidence
+from kcompliance.checks.completeness.strict_blocking import strict_blocking
+from kcompliance.checks.interface import check
+from kcompliance.model.audit_policy import AuditPolicy, Level, Stage
+from kcompliance.model.cluster import Cluster, PolicyText
+from kcompliance.model.finding import Evidence, Finding, Status, evidence_of
+from kcompliance.model.personas import ANONYMOUS, FAILED_LOGIN, UNKNOWN, UNKNOWN_PATH
+from kcompliance.model.probes import Probe, Tried, ask, objects, try_each
+from kcompliance.model.request import NonResource, Request
+
+__all__ = ["Params", "failed_logins_and_denials_survive"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The parameters of KC-CMP-005."""
+
+    allowed_omit: tuple[str, ...] = (Stage.REQUEST_RECEIVED.value,)
+
+
+@check("KC-CMP-005", params=Params)
+def failed_logins_and_denials_survive(cluster: Cluster, params: Params) -> Iterator[Finding]:
+    """Failed logins and denied requests survive: no stage that shows them is omitted
+
+    The server writes a failed login at ResponseStarted only, and a denial at ResponseComplete.
+    """
+    allowed = {stage for stage in Stage if stage.value in params.allowed_omit}
+
+    def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
+        yield _stages(policy, rules, frozenset(Stage) - allowed - {Stage.PANIC}, "stages")
+        yield _stages(policy, rules, frozenset({Stage.PANIC}) - allowed, "panic")
+        yield _failed_logins(policy, rules)
+
+    yield from judge_by_policy(
+        cluster,
+        ("stages", "panic", "failed-logins"),
+        judge,
+        question="Does the trail of {name} hold answers of 401 and 403? Ask with a wrong token, "
+        "and look for it in the log store.",
+    )
+    yield from strict_blocking(cluster, "strict-blocking")
+
+
+# --- stages ---------------------------------------------------------------------------------
+
+_SHOWN: Final = 3
+
+
+def _stages(
+    policy: PolicyText, rules: AuditPolicy, needed: frozenset[Stage], aspect: str
+) -> Answer:
+    """Whether every rule that records anything leaves these stages in."""
+    names = _names(needed).replace(", ", " and ") or "a stage that has to stay"
+    recording = [
+        (index, rule) for index, rule in enumerate(rules.rules) if rule.level is not Level.NONE
+    ]
+    wrong = [(index, rule) for index, rule in recording if rule.omit_stages & needed]
+    evidence: tuple[Evidence, ...] = ()
+    reasons = []
+    if rules.omit_stages & needed:
+        omitted = _names(rules.omit_stages & needed)
+        reasons.append(f"omitStages of the whole policy leaves out {omitted}")
+        quote = f"omitStages: [{_names(rules.omit_stages)}]"
+        evidence += evidence_of(policy.raw, f"{policy.location} omitStages".strip(), quote)
+    for index, rule in wrong:
+        reasons.append(
+            f"rule {index} (line {rule.line}) leaves out {_names(rule.omit_stages & needed)}"
+        )
+        evidence += rule_evidence(policy, rules, index)
+    if not recording:
+        reasons.append("no rule records anything")
+        evidence += rule_evidence(policy, rules, 0)
+    if reasons:
+        more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+        because = "; ".join(reasons[:_SHOWN]) + more
+        return Answer(status=Status.FAIL, because=because, evidence=evidence, aspect=aspect)
+    return Answer(
+        status=Status.PASS,
+        because=f"none of {len(recording)} rules that record leaves out {names}",
+        evidence=evidence_of(policy.raw, policy.location or "rules", "omitStages"),
+        aspect=aspect,
+    )
+
+
+def _names(stages: frozenset[Stage]) -> str:
+    return ", ".join(stage.value for stage in Stage if stage in stages)
+
+
+# --- failed logins --------------------------------------------------------------------------
+
+_OBJECTS: Final = (*objects("", "secrets", "pods"), UNKNOWN)
+_PATHS: Final = ("/api", "/apis", UNKNOWN_PATH)
+"""kubectl asks for the first two before anything else."""
+
+
+def _failed_logins(policy: PolicyText, rules: AuditPolicy) -> Answer:
+    tried = try_each(rules, _probes())
+    holes = [each for each in tried if not _recorded(each)]
+    lack = "of users who are not known leave no event"
+    return holes_answer(policy, rules, tried, holes, lack=lack, aspect="failed-logins")
+
+
+def _probes() -> Iterator[Probe]:
+    yield from ask((FAILED_LOGIN, ANONYMOUS), ("get", "list", "create", "delete"), _OBJECTS)
+    for persona in (FAILED_LOGIN, ANONYMOUS):
+        for path in _PATHS:
+            yield persona, Request(user=persona.user, verb="get", target=NonResource(path=path))
+
+
+def _recorded(tried: Tried) -> bool:
+    """Here the one stage of a failed login does count."""
+    return tried.recorded_at(Level.METADATA) and bool(tried.decision.stages)

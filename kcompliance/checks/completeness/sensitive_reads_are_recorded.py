@@ -1,0 +1,51 @@
+"""KC-CMP-002: reads of sensitive objects are recorded."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from kcompliance.checks.by_policy import Answer, holes_answer, judge_by_policy
+from kcompliance.checks.completeness.shipped_categories import also_shipped
+from kcompliance.checks.interface import NoParams, check
+from kcompliance.model.audit_policy import AuditPolicy, Level
+from kcompliance.model.cluster import Cluster, PolicyText
+from kcompliance.model.finding import Finding
+from kcompliance.model.personas import PERSONAS
+from kcompliance.model.probes import Probe, ask, cluster_wide, in_words_of, objects, try_each
+
+__all__ = ["sensitive_reads_are_recorded"]
+
+_NAMESPACED: Final = objects("", "secrets", "configmaps", "serviceaccounts")
+_OF_THE_CLUSTER: Final = (
+    *objects("rbac.authorization.k8s.io", "clusterroles", "clusterrolebindings", namespace=""),
+    *objects("certificates.k8s.io", "certificatesigningrequests", namespace=""),
+)
+_LOGS: Final = objects("", "pods/log")
+
+
+@check("KC-CMP-002", params=NoParams)
+def sensitive_reads_are_recorded(cluster: Cluster, _params: NoParams) -> Iterator[Finding]:
+    """Reads of sensitive objects are recorded
+
+    A list or a watch shows every value, so they are asked about as much as a get.
+    """
+
+    def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
+        tried = try_each(rules, _probes(rules))
+        holes = [each for each in tried if not each.recorded_at(Level.METADATA)]
+        yield holes_answer(policy, rules, tried, holes, lack="are recorded below Metadata")
+
+    findings = judge_by_policy(
+        cluster,
+        ("main",),
+        judge,
+        question="Does the trail of {name} hold reads of secrets? Read one, and look for it in "
+        "the log store.",
+    )
+    yield from also_shipped(cluster, findings)
+
+
+def _probes(rules: AuditPolicy) -> Iterator[Probe]:
+    targets = (*_NAMESPACED, *_OF_THE_CLUSTER)
+    yield from ask(PERSONAS, ("get", "list", "watch"), in_words_of(rules, targets))
+    yield from ask(PERSONAS, ("list", "watch"), cluster_wide(_NAMESPACED))
+    yield from ask(PERSONAS, ("get",), in_words_of(rules, _LOGS))

@@ -1,0 +1,82 @@
+"""KC-CMP-003: exec, attach, port-forward, proxy and debug containers are recorded."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from kcompliance.checks.by_policy import Answer, holes_answer, judge_by_policy
+from kcompliance.checks.completeness.shipped_categories import also_shipped
+from kcompliance.checks.interface import NoParams, check
+from kcompliance.model.audit_policy import AuditPolicy, Level, Stage
+from kcompliance.model.cluster import Cluster, PolicyText
+from kcompliance.model.finding import Finding
+from kcompliance.model.personas import PERSONAS
+from kcompliance.model.probes import Probe, Tried, ask, in_words_of, objects, try_each
+from kcompliance.model.request import ObjectAttributes, Request
+
+__all__ = ["sessions_are_recorded_for_both_transports"]
+
+_STREAMS: Final = objects("", "pods/exec", "pods/attach", "pods/portforward")
+_STREAM_SUBRESOURCES: Final = frozenset(target.subresource for target in _STREAMS)
+_PROXIES: Final = (
+    *objects("", "pods/proxy", "services/proxy"),
+    *objects("", "nodes/proxy", namespace=""),
+)
+_DEBUG: Final = objects("", "pods/ephemeralcontainers")
+
+
+@check("KC-CMP-003", params=NoParams)
+def sessions_are_recorded_for_both_transports(
+    cluster: Cluster, _params: NoParams
+) -> Iterator[Finding]:
+    """exec, attach, port-forward, proxy and ephemeral containers are recorded for both transports
+
+    kubectl before 1.31 asks with a POST, which is a create, and later ones open a WebSocket,
+    which is a get.
+    """
+
+    def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
+        tried = try_each(rules, _probes(rules))
+        holes = [each for each in tried if not _shown(each)]
+        yield holes_answer(policy, rules, tried, holes, lack=_lack(holes))
+
+    findings = judge_by_policy(
+        cluster,
+        ("main",),
+        judge,
+        question="Does the trail of {name} hold a kubectl exec, as get and as create? Run one, "
+        "and look for it in the log store.",
+    )
+    yield from also_shipped(cluster, findings)
+
+
+def _probes(rules: AuditPolicy) -> Iterator[Probe]:
+    yield from ask(PERSONAS, ("get", "create"), in_words_of(rules, _STREAMS))
+    verbs = ("get", "create", "update", "patch", "delete")
+    yield from ask(PERSONAS, verbs, in_words_of(rules, _PROXIES))
+    yield from ask(PERSONAS, ("update", "patch"), in_words_of(rules, _DEBUG))
+
+
+def _shown(tried: Tried) -> bool:
+    """A session is seen from its start only at ResponseStarted: its end may be hours away."""
+    started = Stage.RESPONSE_STARTED not in tried.decision.omit_stages
+    in_time = started or not tried.request.long_running or tried.request.user is None
+    return tried.recorded_at(Level.METADATA) and in_time
+
+
+def _lack(holes: Sequence[Tried]) -> str:
+    """What the requests lack; in a word where a reader would not guess it."""
+    lost = [hole for hole in holes if not hole.recorded_at(Level.METADATA)]
+    if not lost:
+        return "are recorded without their start, as ResponseStarted is omitted"
+    verbs = {hole.request.verb for hole in lost if _opens_a_stream(hole.request)}
+    lack = "are recorded below Metadata"
+    if verbs == {"get"}:
+        return f"{lack} (websocket-get-exec-unrecorded: kubectl sends these from 1.31 on)"
+    if verbs == {"create"}:
+        return f"{lack} (spdy-create-exec-unrecorded: kubectl sends these before 1.31)"
+    return lack
+
+
+def _opens_a_stream(request: Request) -> bool:
+    target = request.target
+    return isinstance(target, ObjectAttributes) and target.subresource in _STREAM_SUBRESOURCES
