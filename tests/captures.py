@@ -4,15 +4,43 @@ from datetime import UTC, datetime
 
 from kcompliance.model.reading import Absent, Kind, Origin, Raw, Unreadable
 
-__all__ = ["LOG_FLAG", "NOW", "POLICY_FLAG", "SOUND_POLICY", "absent", "pod", "raw", "unreadable"]
+__all__ = [
+    "LOG_FLAG",
+    "NOW",
+    "POLICY_FLAG",
+    "ROTATION_FLAGS",
+    "SOUND_POLICY",
+    "absent",
+    "pod",
+    "raw",
+    "unreadable",
+]
 
 NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 POLICY_FLAG = "--audit-policy-file=/etc/kubernetes/audit-policy.yaml"
 LOG_FLAG = "--audit-log-path=/var/log/kubernetes/audit/audit.log"
+ROTATION_FLAGS = (
+    "--audit-log-maxage=30",
+    "--audit-log-maxbackup=10",
+    "--audit-log-maxsize=100",
+)
 SOUND_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
+omitStages: [RequestReceived]
 rules:
+  - level: Metadata
+    resources:
+      - group: ""
+        resources: [secrets, configmaps, serviceaccounts/token]
+      - group: authentication.k8s.io
+        resources: [tokenreviews]
+  - level: RequestResponse
+    verbs: [create, update, patch, delete, deletecollection]
+    resources:
+      - group: rbac.authorization.k8s.io
+      - group: admissionregistration.k8s.io
+      - group: certificates.k8s.io
   - level: Metadata
 """
 

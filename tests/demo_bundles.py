@@ -18,6 +18,8 @@ __all__ = ["DEMO", "build"]
 
 DEMO = Path(__file__).parent.parent / "demo"
 EVENTS = 40
+PARAMETERS = {"KC-RET-011": {"mb_per_hour": 15, "disk_mb": 20_000}}
+"""What nobody can read from a cluster and its owners have measured."""
 AS_OF = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 POLICY = "/etc/kubernetes/audit-policy.yaml"
 LOG = "/var/log/kubernetes/audit/audit.log"
@@ -90,7 +92,7 @@ def _audit_log() -> bytes:
 
 def _collection(name: str, captures: list[Capture]) -> Collection:
     target = Collected(name=f"kube:{name}", captures=tuple(captures))
-    return Collection(as_of=AS_OF, targets=(target,), parameters={})
+    return Collection(as_of=AS_OF, targets=(target,), parameters=PARAMETERS)
 
 
 def _faulty() -> list[Capture]:

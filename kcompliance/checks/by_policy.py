@@ -5,6 +5,7 @@ policies are asked, and what such an answer is worth: an assumed policy earns no
 policy that no server would start with answers nothing.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,10 +19,18 @@ from kcompliance.model.audit_policy import (
 )
 from kcompliance.model.cluster import Cluster, PolicyText, PublishedPolicy
 from kcompliance.model.finding import Confidence, Details, Evidence, Finding, Status, evidence_of
-from kcompliance.model.probes import Tried
+from kcompliance.model.probes import Trial
 from kcompliance.model.reading import Kind
 
-__all__ = ["Answer", "Judge", "OwnPolicy", "holes_answer", "judge_by_policy", "rule_evidence"]
+__all__ = [
+    "Answer",
+    "Judge",
+    "OwnPolicy",
+    "judge_by_policy",
+    "listed",
+    "rule_evidence",
+    "trial_answer",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,13 +177,13 @@ def _finding(resource: str, answer: Answer, confidence: Confidence | None) -> Fi
 
 _SHOWN = 3
 _LONGEST_QUOTE = 200
+_MOST_EVIDENCE = 100
 
 
-def holes_answer(
+def trial_answer(
     policy: PolicyText,
     rules: AuditPolicy,
-    tried: Sequence[Tried],
-    holes: Sequence[Tried],
+    trial: Trial,
     *,
     lack: str,
     kept: str = "",
@@ -185,42 +194,54 @@ def holes_answer(
     `lack` says of those what they are: "are recorded below Metadata". `kept` says what the policy
     does where there are none; else that it records them.
     """
-    if not holes:
-        users = len({each.persona for each in tried})
-        recorded = f"records each of {len(tried)} requests by {users} kinds of users"
-        because = f"{policy.name} {kept or recorded}"
-        evidence = evidence_of(
-            policy.raw, policy.location or "rules", f"{len(tried)} requests tried"
+    if not trial.holes:
+        recorded = f"records each of {trial.tried} requests by {trial.personas} kinds of users"
+        quote = f"{trial.tried} requests tried"
+        return Answer(
+            status=Status.PASS,
+            because=f"{policy.name} {kept or recorded}",
+            evidence=evidence_of(policy.raw, policy.location or "rules", quote),
+            aspect=aspect,
         )
-        return Answer(status=Status.PASS, because=because, evidence=evidence, aspect=aspect)
-    by_rule = {hole.decision.rule: hole for hole in reversed(holes)}
+    by_rule = {hole.decision.rule: hole for hole in reversed(trial.holes)}
     first_of_each = list(by_rule.values())[::-1]
     shown = "; ".join(hole.words for hole in first_of_each[:_SHOWN])
+    number = f"{len(trial.holes)} or more" if trial.stopped else str(len(trial.holes))
     return Answer(
         status=Status.FAIL,
-        because=f"{len(holes)} requests {lack}: {shown}",
-        evidence=tuple(
-            item
-            for hole in first_of_each
-            for item in rule_evidence(policy, rules, hole.decision.rule)
-        ),
+        because=f"{number} requests {lack}: {shown}",
+        evidence=rule_evidence(policy, rules, [hole.decision.rule for hole in first_of_each]),
         aspect=aspect,
     )
 
 
+def listed(reasons: Sequence[str]) -> str:
+    """The first of several reasons, and how many more there are."""
+    more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+    return "; ".join(reasons[:_SHOWN]) + more
+
+
 def rule_evidence(
-    policy: PolicyText, rules: AuditPolicy, index: int | None
+    policy: PolicyText, rules: AuditPolicy, indexes: Sequence[int | None]
 ) -> tuple[Evidence, ...]:
-    """A rule where it stands, and its text in one line; None is that no rule matched."""
-    if index is None:
-        return evidence_of(policy.raw, f"{policy.location} no rule".strip(), "no rule matches")
-    rule = rules.rules[index]
-    after = min((each.line for each in rules.rules if each.line > rule.line), default=None)
-    text = policy.text.decode("utf-8", errors="replace").splitlines()
-    lines = text[rule.line - 1 : after - 1 if after else None]
-    quote = " ".join(
-        line.strip() for line in lines if line.strip() and not line.strip().startswith("#")
-    )
-    if len(quote) > _LONGEST_QUOTE:
-        quote = quote[: _LONGEST_QUOTE - 1] + "…"
-    return evidence_of(policy.raw, f"{policy.location} line {rule.line}".strip(), quote)
+    """Each rule where it stands, and its text in one line; None is that no rule matched."""
+    lines = policy.text.decode("utf-8", errors="replace").splitlines()
+    begins = sorted({rule.line for rule in rules.rules})
+    found: list[Evidence] = []
+    for index in indexes[:_MOST_EVIDENCE]:
+        if index is None:
+            place = f"{policy.location} no rule".strip()
+            found += evidence_of(policy.raw, place, "no rule matches")
+            continue
+        line = rules.rules[index].line
+        after = bisect_right(begins, line)
+        end = begins[after] - 1 if after < len(begins) else len(lines)
+        place = f"{policy.location} line {line}".strip()
+        found += evidence_of(policy.raw, place, _in_one_line(lines[line - 1 : end]))
+    return tuple(found)
+
+
+def _in_one_line(lines: Sequence[str]) -> str:
+    stripped = (line.strip() for line in lines)
+    text = " ".join(line for line in stripped if line and not line.startswith("#"))
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 1]}…"

@@ -3,7 +3,7 @@
 Which requests a control asks about stands with its check; who asks them stands in `personas`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from kcompliance.model.audit_policy import (
@@ -22,11 +22,14 @@ from kcompliance.model.request import ObjectAttributes, Request
 __all__ = [
     "NAMESPACE_OBJECT",
     "Probe",
+    "Trial",
     "Tried",
     "ask",
     "cluster_wide",
     "in_words_of",
     "objects",
+    "recording_less",
+    "recording_more",
     "try_each",
 ]
 
@@ -74,12 +77,41 @@ class Tried:
         return f"{self.persona.name} {self.request} ({level}: {rule})"
 
 
-def try_each(policy: AuditPolicy, probes: Iterable[Probe]) -> tuple[Tried, ...]:
-    """Put each request to the policy, the same one only once."""
+_MOST_HOLES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of many requests; `holes` are those that are not recorded as they should be."""
+
+    tried: int
+    personas: int
+    holes: tuple[Tried, ...]
+    stopped: bool = False
+    """Whether so many holes were found that the rest was not tried."""
+
+
+def try_each(
+    policy: AuditPolicy, probes: Iterable[Probe], is_good: Callable[[Tried], bool]
+) -> Trial:
+    """Put each request to the policy, the same one only once, until there is no doubt left."""
     evaluator = PolicyEvaluator(policy)
-    return tuple(
-        Tried(persona=persona, request=request, decision=evaluator.decide(request))
-        for persona, request in dict.fromkeys(probes)
+    seen: set[Probe] = set()
+    holes = []
+    for persona, request in probes:
+        if (persona, request) in seen:
+            continue
+        seen.add((persona, request))
+        tried = Tried(persona=persona, request=request, decision=evaluator.decide(request))
+        if not is_good(tried):
+            holes.append(tried)
+        if len(holes) == _MOST_HOLES:
+            break
+    return Trial(
+        tried=len(seen),
+        personas=len({persona for persona, _ in seen}),
+        holes=tuple(holes),
+        stopped=len(holes) == _MOST_HOLES,
     )
 
 
@@ -115,18 +147,33 @@ def cluster_wide(targets: Iterable[ObjectAttributes]) -> tuple[ObjectAttributes,
     return tuple(dict.fromkeys(replace(target, namespace="") for target in targets))
 
 
+def recording_less(policy: AuditPolicy, level: Level) -> tuple[Rule, ...]:
+    """The rules that a request recorded at less than this level, or not in time, can be due to."""
+    all_ = bool(policy.omit_stages - {Stage.REQUEST_RECEIVED})
+    return tuple(
+        rule
+        for rule in policy.rules
+        if all_ or rule.level < level or rule.omit_stages - {Stage.REQUEST_RECEIVED}
+    )
+
+
+def recording_more(policy: AuditPolicy, level: Level) -> tuple[Rule, ...]:
+    """The rules that record more than this level."""
+    return tuple(rule for rule in policy.rules if rule.level > level)
+
+
 def in_words_of(
-    policy: AuditPolicy, targets: Iterable[ObjectAttributes]
+    rules: Iterable[Rule], targets: Iterable[ObjectAttributes]
 ) -> tuple[ObjectAttributes, ...]:
     """These objects, and each under every name and in every namespace that a rule on it names.
 
     Of a rule that names several of both, each name once and each namespace once.
     """
     found: dict[ObjectAttributes, None] = {}
-    rules = [rule for rule in policy.rules if rule.resources_only]
+    about_objects = [rule for rule in rules if rule.resources_only]
     for target in targets:
         found[target] = None
-        for rule in rules:
+        for rule in about_objects:
             found.update(dict.fromkeys(_variants(rule, target)))
     return tuple(found)
 

@@ -77,4 +77,11 @@ def unanswered_items(
 
 
 def _is(satisfies: Satisfies, framework: Framework, item: FrameworkItem) -> bool:
-    return (satisfies.framework, satisfies.id) == (framework.id, item.id)
+    """By version too: one number has meant different items in different versions."""
+    if (satisfies.framework, satisfies.id) != (framework.id, item.id):
+        return False
+    return (
+        not satisfies.versions
+        or not item.versions
+        or bool(set(satisfies.versions) & set(item.versions))
+    )

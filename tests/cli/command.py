@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.captures import LOG_FLAG, POLICY_FLAG, SOUND_POLICY, pod
+from tests.captures import LOG_FLAG, POLICY_FLAG, ROTATION_FLAGS, SOUND_POLICY, pod
 
 __all__ = ["HOLED_POLICY", "ROOT", "Done", "cluster", "environment", "kcompliance"]
 
@@ -70,7 +70,7 @@ def cluster(folder: Path, *, policy: str = SOUND_POLICY, flags: tuple[str, ...] 
     """A copy of a node: a server's manifest and the policy that it names."""
     manifests = folder / "etc/kubernetes/manifests"
     manifests.mkdir(parents=True)
-    chosen = flags or (POLICY_FLAG, LOG_FLAG)
+    chosen = (*(flags or (POLICY_FLAG, LOG_FLAG)), *ROTATION_FLAGS)
     (manifests / "kube-apiserver.yaml").write_text(pod(*chosen))
     (folder / "etc/kubernetes/audit-policy.yaml").write_text(policy)
     return folder

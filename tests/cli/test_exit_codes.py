@@ -13,10 +13,10 @@ from tests.cli.command import HOLED_POLICY, ROOT, cluster, environment, kcomplia
 
 
 def test_a_sound_cluster_ends_with_0(tmp_path: Path) -> None:
-    done = kcompliance("scan", cluster(tmp_path / "node"), cwd=tmp_path)
+    done = kcompliance("scan", cluster(tmp_path / "node"), "--allow-manual", cwd=tmp_path)
 
     assert done.code == 0
-    assert "0 error, 0 fail, 0 manual" in done.out
+    assert "0 error, 0 fail" in done.out
 
 
 def test_a_fail_ends_with_1(tmp_path: Path) -> None:

@@ -83,10 +83,8 @@ def trail_of(proxy: ActingProxy, folder: Path, *patterns: str) -> SearchTrail:
 def test_a_server_that_dies_and_comes_back_in_a_run(
     product: str, search_server: StartSearchServer, name: str, tmp_path: Path
 ) -> None:
-    """It also has so few threads that it says 429 by itself."""
-    few = {"thread_pool.search.size": 1, "thread_pool.search.queue_size": 1}
-    server = search_server(product, settings=few)
-    fill(server, name, shards=5)
+    server = search_server(product)
+    fill(server, name)
     with ActingProxy(server) as proxy, ThreadPoolExecutor(1) as background:
         restarted: list[Future[None]] = []
 
@@ -94,15 +92,14 @@ def test_a_server_that_dies_and_comes_back_in_a_run(
             server.kill()
             restarted.append(background.submit(server.restart))
 
-        proxy.at_page(20, kill)
+        proxy.at_page(6, kill)
         trail = trail_of(proxy, tmp_path, name)
 
-        done = trail.run("--connections", "16")
+        done = trail.run()
 
         assert (done.code, done.json["docs"]) == (0, 240), done
         assert proxy.acted == 1
         restarted[0].result()
-        assert 429 in {each.status for each in proxy.exchanges}
         assert trail.run().json["docs"] == 0
     assert trail.verify().code == 0
     trail.check(lines_of(server, name))
@@ -305,7 +302,7 @@ def test_an_index_that_is_deleted_in_a_run_leaves_a_hole_in_sight(
 
 
 def hour_of(line: bytes) -> int:
-    return int(json.loads(line)["auditID"]) // 80
+    return int(json.loads(line)["_source"]["auditID"]) // 80
 
 
 def test_mappings_that_change_in_a_run(

@@ -1,16 +1,24 @@
 """KC-CMP-001: creations, updates and deletions are recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kcompliance.checks.by_policy import Answer, holes_answer, judge_by_policy
+from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
 from kcompliance.checks.interface import check
-from kcompliance.model.audit_policy import AuditPolicy, Level
+from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding, Status
 from kcompliance.model.personas import CLUSTER_ADMIN, HUMAN, SERVICE_ACCOUNT, UNKNOWN, WRITES
-from kcompliance.model.probes import NAMESPACE_OBJECT, Probe, ask, in_words_of, objects, try_each
+from kcompliance.model.probes import (
+    NAMESPACE_OBJECT,
+    Probe,
+    ask,
+    in_words_of,
+    objects,
+    recording_less,
+    try_each,
+)
 
 __all__ = ["Params", "creations_updates_and_deletions_are_recorded"]
 
@@ -45,9 +53,9 @@ def creations_updates_and_deletions_are_recorded(
 
     def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
         level = params.write_min_level
-        tried = try_each(rules, _probes(rules))
-        holes = [each for each in tried if not each.recorded_at(level)]
-        answer = holes_answer(policy, rules, tried, holes, lack=f"are recorded below {level.value}")
+        loose = recording_less(rules, level)
+        trial = try_each(rules, _probes(loose), lambda each: each.recorded_at(level))
+        answer = trial_answer(policy, rules, trial, lack=f"are recorded below {level.value}")
         yield replace(answer, notes=_NOTES) if answer.status is Status.PASS else answer
 
     yield from judge_by_policy(
@@ -62,7 +70,7 @@ def creations_updates_and_deletions_are_recorded(
 _NOTES: Final = ("by the policy alone: no stored events were looked at",)
 
 
-def _probes(rules: AuditPolicy) -> Iterator[Probe]:
+def _probes(rules: Sequence[Rule]) -> Iterator[Probe]:
     yield from ask(_PERSONAS, WRITES, in_words_of(rules, _WRITTEN))
     named = in_words_of(rules, (NAMESPACE_OBJECT,))
     yield from ask(_PERSONAS, ("update", "patch", "delete"), named)

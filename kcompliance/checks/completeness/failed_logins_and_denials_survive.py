@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kcompliance.checks.by_policy import Answer, holes_answer, judge_by_policy, rule_evidence
+from kcompliance.checks.by_policy import (
+    Answer,
+    judge_by_policy,
+    listed,
+    rule_evidence,
+    trial_answer,
+)
 from kcompliance.checks.completeness.strict_blocking import strict_blocking
 from kcompliance.checks.interface import check
 from kcompliance.model.audit_policy import AuditPolicy, Level, Stage
@@ -49,8 +55,6 @@ def failed_logins_and_denials_survive(cluster: Cluster, params: Params) -> Itera
 
 # --- stages ---------------------------------------------------------------------------------
 
-_SHOWN: Final = 3
-
 
 def _stages(
     policy: PolicyText, rules: AuditPolicy, needed: frozenset[Stage], aspect: str
@@ -72,14 +76,12 @@ def _stages(
         reasons.append(
             f"rule {index} (line {rule.line}) leaves out {_names(rule.omit_stages & needed)}"
         )
-        evidence += rule_evidence(policy, rules, index)
+    evidence += rule_evidence(policy, rules, [index for index, _ in wrong])
     if not recording:
         reasons.append("no rule records anything")
-        evidence += rule_evidence(policy, rules, 0)
+        evidence += rule_evidence(policy, rules, [0])
     if reasons:
-        more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
-        because = "; ".join(reasons[:_SHOWN]) + more
-        return Answer(status=Status.FAIL, because=because, evidence=evidence, aspect=aspect)
+        return Answer(status=Status.FAIL, because=listed(reasons), evidence=evidence, aspect=aspect)
     return Answer(
         status=Status.PASS,
         because=f"none of {len(recording)} rules that record leaves out {names}",
@@ -100,10 +102,9 @@ _PATHS: Final = ("/api", "/apis", UNKNOWN_PATH)
 
 
 def _failed_logins(policy: PolicyText, rules: AuditPolicy) -> Answer:
-    tried = try_each(rules, _probes())
-    holes = [each for each in tried if not _recorded(each)]
+    trial = try_each(rules, _probes(), _recorded)
     lack = "of users who are not known leave no event"
-    return holes_answer(policy, rules, tried, holes, lack=lack, aspect="failed-logins")
+    return trial_answer(policy, rules, trial, lack=lack, aspect="failed-logins")
 
 
 def _probes() -> Iterator[Probe]:

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kcompliance.checks.by_policy import Answer, OwnPolicy, judge_by_policy, rule_evidence
+from kcompliance.checks.by_policy import (
+    Answer,
+    OwnPolicy,
+    judge_by_policy,
+    listed,
+    rule_evidence,
+)
 from kcompliance.checks.completeness.provider_owned import asked_of_the_provider
 from kcompliance.checks.interface import check
 from kcompliance.model.audit_policy import (
@@ -63,8 +69,6 @@ def no_blind_spots_for_the_privileged(cluster: Cluster, params: Params) -> Itera
 
 # --- the verdict ----------------------------------------------------------------------------
 
-_SHOWN: Final = 3
-
 
 def _judge(policy: PolicyText, rules: AuditPolicy, allowed: tuple[Rule, ...]) -> Answer:
     silent = [(i, rule) for i, rule in enumerate(rules.rules) if rule.level is Level.NONE]
@@ -76,22 +80,22 @@ def _judge(policy: PolicyText, rules: AuditPolicy, allowed: tuple[Rule, ...]) ->
     open_ = [(index, rule) for index, rule in at_work if not _is_within(rule, allowed)]
     blind = {index: reason for index, _ in open_ if (reason := _too_much(rules, index))}
     if blind:
-        places = (f"rule {i} (line {rules.rules[i].line}) {why}" for i, why in blind.items())
+        places = [f"rule {i} (line {rules.rules[i].line}) {why}" for i, why in blind.items()]
         return Answer(
             status=Status.FAIL,
-            because=f"too much is hidden at level None: {_first(places)}",
-            evidence=tuple(e for i in blind for e in rule_evidence(policy, rules, i)),
+            because=f"too much is hidden at level None: {listed(places)}",
+            evidence=rule_evidence(policy, rules, list(blind)),
         )
     if open_:
-        places = (f"rule {index} (line {rule.line})" for index, rule in open_)
+        places = [f"rule {index} (line {rule.line})" for index, rule in open_]
         return Answer(
             status=Status.MANUAL,
-            because=f"hidden at level None, and not within allow_none: {_first(places)}",
-            evidence=tuple(e for i, _ in open_ for e in rule_evidence(policy, rules, i)),
+            because=f"hidden at level None, and not within allow_none: {listed(places)}",
+            evidence=rule_evidence(policy, rules, [index for index, _ in open_]),
             question="Is it meant that nobody sees what these rules hide? If so, add it to the "
             "parameter allow_none of KC-CMP-007.",
         )
-    evidence = tuple(e for i, _ in at_work for e in rule_evidence(policy, rules, i))
+    evidence = rule_evidence(policy, rules, [index for index, _ in at_work])
     because = (
         f"{policy.name}: each of {len(at_work)} rules at level None is within allow_none"
         if at_work
@@ -99,12 +103,6 @@ def _judge(policy: PolicyText, rules: AuditPolicy, allowed: tuple[Rule, ...]) ->
     )
     whole = evidence_of(policy.raw, policy.location or "rules")
     return Answer(status=Status.PASS, because=because, evidence=evidence or whole)
-
-
-def _first(places: Iterator[str]) -> str:
-    shown = list(places)
-    more = f"; and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return "; ".join(shown[:_SHOWN]) + more
 
 
 # --- within allow_none ----------------------------------------------------------------------
@@ -193,10 +191,9 @@ def _hidden(rules: AuditPolicy, index: int) -> str | None:
     """The first request for what is sensitive that this very rule decides, if any."""
     evaluator = PolicyEvaluator(rules)
     rule = rules.rules[index]
-    only_this = replace(rules, rules=(rule,))
     verbs = (*READS, "watch", *WRITES)
     for persona in _identities(rule):
-        targets = (*in_words_of(only_this, _SENSITIVE), *cluster_wide(_SENSITIVE))
+        targets = (*in_words_of((rule,), _SENSITIVE), *cluster_wide(_SENSITIVE))
         for _, request in ask((persona,), verbs, targets):
             if evaluator.decide(request).rule == index:
                 return f"{persona.name} {request}"

@@ -1,16 +1,24 @@
 """KC-CMP-004: changes of permissions, admission and identities are recorded, with their bodies."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kcompliance.checks.by_policy import Answer, holes_answer, judge_by_policy
+from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
 from kcompliance.checks.interface import check
-from kcompliance.model.audit_policy import AuditPolicy, Level
+from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding
 from kcompliance.model.personas import PERSONAS
-from kcompliance.model.probes import NAMESPACE_OBJECT, Probe, ask, in_words_of, objects, try_each
+from kcompliance.model.probes import (
+    NAMESPACE_OBJECT,
+    Probe,
+    ask,
+    in_words_of,
+    objects,
+    recording_less,
+    try_each,
+)
 
 __all__ = ["Params", "permission_changes_are_recorded_with_bodies"]
 
@@ -66,8 +74,8 @@ def permission_changes_are_recorded_with_bodies(
     """
 
     def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
-        yield _answer(policy, rules, _bodies(rules), params.rbac_min_level, "bodies")
-        yield _answer(policy, rules, _identities(rules), Level.METADATA, "recorded")
+        yield _answer(policy, rules, _bodies, params.rbac_min_level, "bodies")
+        yield _answer(policy, rules, _identities, Level.METADATA, "recorded")
 
     yield from judge_by_policy(
         cluster,
@@ -79,20 +87,24 @@ def permission_changes_are_recorded_with_bodies(
 
 
 def _answer(
-    policy: PolicyText, rules: AuditPolicy, probes: Iterator[Probe], level: Level, aspect: str
+    policy: PolicyText,
+    rules: AuditPolicy,
+    probes: Callable[[Sequence[Rule]], Iterator[Probe]],
+    level: Level,
+    aspect: str,
 ) -> Answer:
-    tried = try_each(rules, probes)
-    holes = [each for each in tried if not each.recorded_at(level)]
+    asked = probes(recording_less(rules, level))
+    trial = try_each(rules, asked, lambda each: each.recorded_at(level))
     lack = f"are recorded below {level.value}"
-    return holes_answer(policy, rules, tried, holes, lack=lack, aspect=aspect)
+    return trial_answer(policy, rules, trial, lack=lack, aspect=aspect)
 
 
-def _bodies(rules: AuditPolicy) -> Iterator[Probe]:
+def _bodies(rules: Sequence[Rule]) -> Iterator[Probe]:
     yield from ask(_KNOWN, _CHANGES, in_words_of(rules, _WITH_BODIES))
     yield from ask(_KNOWN, ("update", "patch"), in_words_of(rules, _APPROVALS))
 
 
-def _identities(rules: AuditPolicy) -> Iterator[Probe]:
+def _identities(rules: Sequence[Rule]) -> Iterator[Probe]:
     yield from ask(_KNOWN, _CHANGES, in_words_of(rules, _IDENTITIES))
     named = in_words_of(rules, (NAMESPACE_OBJECT,))
     yield from ask(_KNOWN, ("update", "patch", "delete"), named)

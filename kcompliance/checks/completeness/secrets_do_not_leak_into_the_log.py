@@ -1,17 +1,28 @@
 """KC-CMP-006: secrets and tokens do not leak into the audit log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kcompliance.checks.by_policy import Answer, OwnPolicy, holes_answer, judge_by_policy
+from kcompliance.checks.by_policy import Answer, OwnPolicy, judge_by_policy, trial_answer
 from kcompliance.checks.completeness.provider_owned import asked_of_the_provider
 from kcompliance.checks.interface import check
-from kcompliance.model.audit_policy import AuditPolicy, Level
+from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding, Status, evidence_of
 from kcompliance.model.personas import PERSONAS, WRITES, Persona
-from kcompliance.model.probes import Probe, Tried, ask, cluster_wide, in_words_of, objects, try_each
+from kcompliance.model.probes import (
+    Probe,
+    Trial,
+    Tried,
+    ask,
+    cluster_wide,
+    in_words_of,
+    objects,
+    recording_less,
+    recording_more,
+    try_each,
+)
 from kcompliance.model.request import User
 
 __all__ = ["Params", "secrets_do_not_leak_into_the_log"]
@@ -65,33 +76,38 @@ def _judge_as_stig(policy: PolicyText, _rules: AuditPolicy) -> Iterator[Answer]:
 
 
 def _judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
-    secrets = try_each(rules, _secrets(rules, (*PERSONAS, *_named_users(rules))))
-    leaks = [each for each in secrets if _is_above(each, Level.METADATA)]
-    lack = "are recorded above Metadata"
-    yield _answer(policy, rules, secrets, leaks, lack, "bodies")
-    tokens = try_each(rules, _tokens(rules, (*PERSONAS, *_named_users(rules))))
-    leaks = [each for each in tokens if _is_above(each, Level.REQUEST)]
-    lack = "are recorded above Request, with the token that they give"
-    yield _answer(policy, rules, tokens, leaks, lack, "tokens")
-    asked = try_each(rules, _secrets(rules, PERSONAS))
-    lost = [each for each in asked if not each.recorded_at(Level.METADATA)]
-    lack = "are recorded below Metadata"
-    yield holes_answer(policy, rules, asked, lost, lack=lack, aspect="recorded")
+    loud = recording_more(rules, Level.METADATA)
+    anybody = (*PERSONAS, *_named_users(loud))
+    trial = try_each(rules, _secrets(loud, anybody), lambda each: not _above(each, Level.METADATA))
+    yield trial_answer(
+        policy,
+        rules,
+        trial,
+        lack="are recorded above Metadata",
+        kept=_kept(trial),
+        aspect="bodies",
+    )
+    trial = try_each(rules, _tokens(loud, anybody), lambda each: not _above(each, Level.REQUEST))
+    yield trial_answer(
+        policy,
+        rules,
+        trial,
+        lack="are recorded above Request, with the token that they give",
+        kept=_kept(trial),
+        aspect="tokens",
+    )
+    loose = recording_less(rules, Level.METADATA)
+    trial = try_each(
+        rules, _secrets(loose, PERSONAS), lambda each: each.recorded_at(Level.METADATA)
+    )
+    yield trial_answer(policy, rules, trial, lack="are recorded below Metadata", aspect="recorded")
 
 
-def _answer(
-    policy: PolicyText,
-    rules: AuditPolicy,
-    tried: tuple[Tried, ...],
-    leaks: list[Tried],
-    lack: str,
-    aspect: str,
-) -> Answer:
-    kept = f"records none of {len(tried)} requests with what is secret in them"
-    return holes_answer(policy, rules, tried, leaks, lack=lack, kept=kept, aspect=aspect)
+def _kept(trial: Trial) -> str:
+    return f"records none of {trial.tried} requests with what is secret in them"
 
 
-def _is_above(tried: Tried, level: Level) -> bool:
+def _above(tried: Tried, level: Level) -> bool:
     return tried.decision.level > level and bool(tried.decision.stages)
 
 
@@ -103,22 +119,20 @@ _REVIEWS: Final = objects("authentication.k8s.io", "tokenreviews", namespace="")
 _TOKENS: Final = objects("", "serviceaccounts/token")
 
 
-def _secrets(rules: AuditPolicy, personas: tuple[Persona, ...]) -> Iterator[Probe]:
+def _secrets(rules: Sequence[Rule], personas: tuple[Persona, ...]) -> Iterator[Probe]:
     yield from ask(personas, _VERBS, in_words_of(rules, _HOLDERS))
     yield from ask(personas, ("list", "watch"), cluster_wide(_HOLDERS))
     yield from ask(personas, ("create",), in_words_of(rules, _REVIEWS))
 
 
-def _tokens(rules: AuditPolicy, personas: tuple[Persona, ...]) -> Iterator[Probe]:
+def _tokens(rules: Sequence[Rule], personas: tuple[Persona, ...]) -> Iterator[Probe]:
     yield from ask(personas, ("create",), in_words_of(rules, _TOKENS))
 
 
-def _named_users(rules: AuditPolicy) -> tuple[Persona, ...]:
+def _named_users(rules: Sequence[Rule]) -> tuple[Persona, ...]:
     """Whoever a rule that records bodies names: a leak for one user is a leak."""
     found: dict[Persona, None] = {}
-    for rule in rules.rules:
-        if rule.level <= Level.METADATA:
-            continue
+    for rule in rules:
         user, groups = next(iter(rule.users), "kcompliance:human"), rule.user_groups
         for name in rule.users or (user,) * bool(groups):
             found[_persona(name, groups[:1])] = None

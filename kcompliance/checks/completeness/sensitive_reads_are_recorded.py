@@ -1,16 +1,24 @@
 """KC-CMP-002: reads of sensitive objects are recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kcompliance.checks.by_policy import Answer, holes_answer, judge_by_policy
+from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
 from kcompliance.checks.completeness.shipped_categories import also_shipped
 from kcompliance.checks.interface import NoParams, check
-from kcompliance.model.audit_policy import AuditPolicy, Level
+from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding
 from kcompliance.model.personas import PERSONAS
-from kcompliance.model.probes import Probe, ask, cluster_wide, in_words_of, objects, try_each
+from kcompliance.model.probes import (
+    Probe,
+    ask,
+    cluster_wide,
+    in_words_of,
+    objects,
+    recording_less,
+    try_each,
+)
 
 __all__ = ["sensitive_reads_are_recorded"]
 
@@ -30,9 +38,9 @@ def sensitive_reads_are_recorded(cluster: Cluster, _params: NoParams) -> Iterato
     """
 
     def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
-        tried = try_each(rules, _probes(rules))
-        holes = [each for each in tried if not each.recorded_at(Level.METADATA)]
-        yield holes_answer(policy, rules, tried, holes, lack="are recorded below Metadata")
+        loose = recording_less(rules, Level.METADATA)
+        trial = try_each(rules, _probes(loose), lambda each: each.recorded_at(Level.METADATA))
+        yield trial_answer(policy, rules, trial, lack="are recorded below Metadata")
 
     findings = judge_by_policy(
         cluster,
@@ -44,7 +52,7 @@ def sensitive_reads_are_recorded(cluster: Cluster, _params: NoParams) -> Iterato
     yield from also_shipped(cluster, findings)
 
 
-def _probes(rules: AuditPolicy) -> Iterator[Probe]:
+def _probes(rules: Sequence[Rule]) -> Iterator[Probe]:
     targets = (*_NAMESPACED, *_OF_THE_CLUSTER)
     yield from ask(PERSONAS, ("get", "list", "watch"), in_words_of(rules, targets))
     yield from ask(PERSONAS, ("list", "watch"), cluster_wide(_NAMESPACED))

@@ -3,14 +3,22 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kcompliance.checks.by_policy import Answer, holes_answer, judge_by_policy
+from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
 from kcompliance.checks.completeness.shipped_categories import also_shipped
 from kcompliance.checks.interface import NoParams, check
-from kcompliance.model.audit_policy import AuditPolicy, Level, Stage
+from kcompliance.model.audit_policy import AuditPolicy, Level, Rule, Stage
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding
 from kcompliance.model.personas import PERSONAS
-from kcompliance.model.probes import Probe, Tried, ask, in_words_of, objects, try_each
+from kcompliance.model.probes import (
+    Probe,
+    Tried,
+    ask,
+    in_words_of,
+    objects,
+    recording_less,
+    try_each,
+)
 from kcompliance.model.request import ObjectAttributes, Request
 
 __all__ = ["sessions_are_recorded_for_both_transports"]
@@ -35,9 +43,8 @@ def sessions_are_recorded_for_both_transports(
     """
 
     def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
-        tried = try_each(rules, _probes(rules))
-        holes = [each for each in tried if not _shown(each)]
-        yield holes_answer(policy, rules, tried, holes, lack=_lack(holes))
+        trial = try_each(rules, _probes(recording_less(rules, Level.METADATA)), _shown)
+        yield trial_answer(policy, rules, trial, lack=_lack(trial.holes))
 
     findings = judge_by_policy(
         cluster,
@@ -49,7 +56,7 @@ def sessions_are_recorded_for_both_transports(
     yield from also_shipped(cluster, findings)
 
 
-def _probes(rules: AuditPolicy) -> Iterator[Probe]:
+def _probes(rules: Sequence[Rule]) -> Iterator[Probe]:
     yield from ask(PERSONAS, ("get", "create"), in_words_of(rules, _STREAMS))
     verbs = ("get", "create", "update", "patch", "delete")
     yield from ask(PERSONAS, verbs, in_words_of(rules, _PROXIES))

@@ -82,7 +82,7 @@ def _by_policy(
     else:
         first = rules.rules[omitting[0]]
         where = f"rule {omitting[0]} (line {first.line})"
-        evidence += tuple(e for index in omitting for e in rule_evidence(policy, rules, index))
+        evidence += rule_evidence(policy, rules, omitting)
     because = (
         f"{strict} refuses what cannot be recorded at RequestReceived, and {where} omits that "
         "stage: requests succeed while their events are lost"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kcompliance.checks.by_policy import Answer, OwnPolicy, holes_answer, judge_by_policy
+from kcompliance.checks.by_policy import Answer, OwnPolicy, judge_by_policy, trial_answer
 from kcompliance.checks.interface import check
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule, matches
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding, Status
 from kcompliance.model.personas import PERSONAS, probes_of
-from kcompliance.model.probes import try_each
+from kcompliance.model.probes import Tried, try_each
 
 __all__ = ["Params", "writes_are_recorded_for_everyone"]
 
@@ -32,15 +32,14 @@ def writes_are_recorded_for_everyone(cluster: Cluster, params: Params) -> Iterat
 
     def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
         probes = ((persona, r) for persona in PERSONAS for r in probes_of(rules, persona))
-        tried = try_each(rules, probes)
-        holes = [
-            each
-            for each in tried
-            if not each.recorded_at(params.min_level)
-            and not any(matches(rule, each.request) for rule in params.allow_none)
-        ]
+        trial = try_each(rules, probes, is_good)
         lack = f"are recorded below {params.min_level.value}"
-        yield holes_answer(policy, rules, tried, holes, lack=lack)
+        yield trial_answer(policy, rules, trial, lack=lack)
+
+    def is_good(tried: Tried) -> bool:
+        return tried.recorded_at(params.min_level) or any(
+            matches(rule, tried.request) for rule in params.allow_none
+        )
 
     yield from judge_by_policy(
         cluster,
