@@ -158,9 +158,10 @@ def _opened_new(
             "it is another archive, or it was deleted; for a new archive give an empty place "
             "and a trust file that does not exist yet",
         )
-    origin = _unborn_origin(store, sign_as) if is_there else None
-    entry = next(iter(store.list()), None) if is_there and origin is None else None
-    if entry is not None:
+    # In this order: a run that begins at the same time puts its intent before anything else.
+    entry = next(iter(store.list()), None) if is_there else None
+    origin = _unborn_origin(store, sign_as) if entry is not None else None
+    if entry is not None and origin is None:
         raise UsageError(
             f'"{store.url}" holds something else, such as "{entry.key}"',
             "a new archive begins in an empty place",

@@ -84,6 +84,22 @@ def test_settings_that_a_dead_run_has_put_are_explained(
     archiver.check(source.lines)
 
 
+@pytest.mark.parametrize("kind", ["run/", "meta/", "seg/", "log/", "cp/"])
+def test_nothing_is_put_before_the_intent_that_explains_it(source: EventSource, kind: str) -> None:
+    store = DyingStore(clock=lambda: NOW)
+    store.dies_at = None
+    archiver = Archiver(store=store, threads=1)
+    archiver.run(EventSource(), hours(3, 4))
+    store.dies_at = kind
+    with pytest.raises(KeyboardInterrupt):
+        archiver.run(source, hours(0, 3))
+    store.dies_at = source.settings = None
+
+    archiver.run(source, hours(0, 3))
+
+    archiver.check(source.lines)
+
+
 def test_a_stream_explains_only_its_own_dead_runs(archiver: Archiver, source: EventSource) -> None:
     source.settings = None
     other = dataclasses.replace(archiver, stream=OTHER)

@@ -1,6 +1,8 @@
 """Whether an archive may be written on: whose it is, and whether somebody has touched it."""
 
 import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,7 @@ from kcompliance.ledger import (
 )
 from kcompliance.ledger.names import MAX_NUMBER
 from kcompliance.model.digest import sha256
+from kcompliance.stores.interface import Entry
 from kcompliance.stores.memory import MemoryStore
 from tests.archive.building import objects_of, store_of
 from tests.archive.event_source import EventSource, hours
@@ -284,3 +287,34 @@ def test_checkpoints_without_an_archive_are_not_begun_upon(source: EventSource) 
     put(archiver, checkpoint_name(0))
 
     assert "CHECKPOINT_MALFORMED" in refused(archiver, source).message
+
+
+def test_a_run_that_begins_at_the_same_time_is_no_foreign_object(source: EventSource) -> None:
+    """It may come in between any two looks at the place."""
+    for number in range(4):
+        store = BusyStore(number)
+        archiver = Archiver(store=store, threads=1)
+        other = Archiver(store=store, threads=1)
+        store.act = lambda other=other: other.prepare(source, Path())._make_archive()
+
+        origin = archiver.prepare(source, Path()).opened.origin
+
+        store.act = None
+        assert other.prepare(source, Path()).opened.origin == origin or number == 3
+
+
+class BusyStore(MemoryStore):
+    """Does something before it is listed for the so-manyeth time, counted from 0."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.act: Callable[[], object] | None = None
+        self.left = number
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        if self.act is not None:
+            self.left -= 1
+            if self.left < 0:
+                act, self.act = self.act, None
+                act()
+        return super().list(prefix)

@@ -115,6 +115,24 @@ def test_another_run_archives_another_part_of_the_file_meanwhile(
     archiver.check(lines(log))
 
 
+def test_what_another_run_has_archived_meanwhile_is_nothing_to_tell(
+    archiver: Archiver, log: Path
+) -> None:
+    source, other = InterruptedSource(log.parent), dataclasses.replace(archiver)
+    archiver.run(source)
+    log.write_bytes(events(0, 49))
+
+    def overtake(place: FileRange) -> None:
+        source.before_read = lambda place: None
+        other.run(InterruptedSource(log.parent))
+
+    source.before_read = overtake
+    result = archiver.run(source)
+
+    assert (result.docs, result.not_archived, result.exit_code) == (0, [], ExitCode.GOOD)
+    archiver.check(lines(log))
+
+
 def test_files_that_go_before_they_are_read_are_each_told(archiver: Archiver, log: Path) -> None:
     archiver.run(InterruptedSource(log.parent))
     more = [log.with_name(f"audit-{number}.log") for number in range(4)]

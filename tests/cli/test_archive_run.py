@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import jsonschema
 import pytest
 import yaml
 
-from kcompliance.archive.key_files import KeyKind, new_key, write_key
+from kcompliance.archive.key_files import KeyKind, new_key, signer, write_key
+from kcompliance.archive.opening import open_archive
 from kcompliance.archive.trust_files import read_trust
+from kcompliance.cli.archive_work import TrustKeeper
+from kcompliance.ledger import StreamName
 from kcompliance.stores.filesystem import FilesystemStore
 from tests.archive.check_archive import check_archive
 from tests.archive.files.trail import events
@@ -148,6 +152,24 @@ def test_a_trust_file_is_made_of_one_that_was_only_read(case: Case) -> None:
     assert another.origin == read_trust(case.trust).origin
     assert another.pin is not None
     assert another.pin != read_trust(case.trust).pin
+
+
+def test_a_trust_file_that_another_run_has_made_meanwhile_is_kept_up(case: Case) -> None:
+    """Two runs have found the archive new, or the file missing."""
+    case.run(write_trust=None)
+    with FilesystemStore(case.archive) as store:
+        key = partial(signer, str(case.key), ask=bytes)
+        opened = open_archive(store, key, StreamName("prod/audit"), trust=None)
+    keeper = TrustKeeper(case.trust, None, opened)
+    case.run()
+    assert opened.state.end is not None
+
+    keeper.committed(opened.state.end)
+
+    pin = read_trust(case.trust).pin
+    assert pin is not None
+    assert pin.size > opened.state.end.frontier.size
+    case.check()
 
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["run", "dry-run"])

@@ -112,8 +112,7 @@ def test_points_in_time_are_lost_in_a_run(
     with ActingProxy(opensearch) as proxy:
         trail = trail_of(proxy, tmp_path, name)
         for page in (3, 9):
-            lose_all = ("DELETE", "/_search/point_in_time/_all")
-            proxy.at_page(page, lambda: opensearch.must(*lose_all))
+            proxy.at_page(page, lambda: opensearch.must("DELETE", "/_search/point_in_time/_all"))
         done = trail.run()
         assert proxy.acted == 2
     assert (done.code, done.json["docs"]) == (0, 240), done
@@ -379,14 +378,10 @@ def kill_at_change(trail: SearchTrail, number: int) -> Ended:
     return ended(trail.start(trail.command(), through=["tests.faults.dying", str(number)]))
 
 
-def test_a_spool_that_is_too_small(
-    elasticsearch: SearchServer, name: str, tmp_path: Path
-) -> None:
+def test_a_spool_that_is_too_small(elasticsearch: SearchServer, name: str, tmp_path: Path) -> None:
     make_index(elasticsearch, name, mapping={"noise": {"type": "keyword", "index": False}})
     noise = random.Random(1)
-    documents = {
-        f"e{n}": event(n, 1, noise=noise.randbytes(6000).hex(), o=n) for n in range(40)
-    }
+    documents = {f"e{n}": event(n, 1, noise=noise.randbytes(6000).hex(), o=n) for n in range(40)}
     index_documents(elasticsearch, name, documents)
     with ActingProxy(elasticsearch) as proxy:
         trail = trail_of(proxy, tmp_path, name)
@@ -441,9 +436,7 @@ def test_a_pattern_that_matches_nothing(trail: SearchTrail, name: str) -> None:
         assert pattern in error["message"]
 
 
-def test_who_is_not_let_in(
-    secured_elasticsearch: SearchServer, name: str, tmp_path: Path
-) -> None:
+def test_who_is_not_let_in(secured_elasticsearch: SearchServer, name: str, tmp_path: Path) -> None:
     server = secured_elasticsearch
     make_index(server, name)
     index_documents(server, name, {"e": event(1, 1)})

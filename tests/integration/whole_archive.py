@@ -189,12 +189,11 @@ def _wide_open(server: SearchServer, named: str) -> Iterator[None]:
 def _by_client(server: SearchServer, named: str, query: dict[str, object]) -> Iterator[Stored]:
     """By Elasticsearch's own client, page by page."""
     admin = server.admin
-    with Elasticsearch(
-        server.url,
-        basic_auth=(admin.user, admin.password) if admin else None,
-        ca_certs=str(server.ca_cert) if server.ca_cert else None,
-        serializers={_RawSources.mimetype: _RawSources()},
-    ) as client:
+    secured: dict[str, Any] = {}
+    if admin is not None:
+        secured = {"basic_auth": (admin.user, admin.password), "ca_certs": str(server.ca_cert)}
+    serializers = {_RawSources.mimetype: _RawSources()}
+    with Elasticsearch(server.url, serializers=serializers, **secured) as client:
         pit = client.open_point_in_time(index=named, keep_alive="1m").body.id
         after = None
         while True:
@@ -346,7 +345,10 @@ class SearchTrail:
 
     def is_untouched(self) -> bool:
         """Whether nothing was made or left by a run; for a place that is a folder."""
-        left = {path.name for path in self.folder.iterdir()} - {self.key.name, f"{self.key.name}.pub"}
+        left = {path.name for path in self.folder.iterdir()} - {
+            self.key.name,
+            f"{self.key.name}.pub",
+        }
         return left == {self.spool.name} and list(self.spool.iterdir()) == []
 
     def _more(self, more: Iterable[str | Path]) -> list[str]:
