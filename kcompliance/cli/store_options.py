@@ -41,9 +41,7 @@ StoreEndpoint = Annotated[
 ]
 StoreRegion = Annotated[
     str | None,
-    typer.Option(
-        "--store-region", help="Region of the bucket.", envvar="KCOMPLIANCE_STORE_REGION"
-    ),
+    typer.Option("--store-region", help="Region of the bucket.", envvar="KCOMPLIANCE_STORE_REGION"),
 ]
 TrustOption = Annotated[
     Path | None,
