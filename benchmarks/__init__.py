@@ -1,0 +1,1 @@
+"""Measurements beside what bounds and what others do; they report and assert nothing."""
