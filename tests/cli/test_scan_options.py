@@ -136,7 +136,7 @@ def test_the_command_line_beats_the_environment_beats_the_file(
     (tmp_path / "kcompliance.yaml").write_text("fail-on: critical\n")
     high = {"KCOMPLIANCE_FAIL_ON": "low"}
 
-    asked = ("scan", unformatted, *RECORDING)
+    asked: list[str | Path] = ["scan", unformatted, *RECORDING]
     from_file = kcompliance(*asked, cwd=tmp_path)
     from_environment = kcompliance(*asked, cwd=tmp_path, env=high)
     from_line = kcompliance(*asked, "--fail-on", "high", cwd=tmp_path, env=high)
@@ -281,7 +281,7 @@ def test_a_former_output_file_outlives_a_failed_scan(tmp_path: Path) -> None:
 def test_verbose_shows_the_evidence_of_passes_too(tmp_path: Path) -> None:
     folder = cluster(tmp_path / "node")
 
-    asked = ("scan", folder, *RECORDING)
+    asked: list[str | Path] = ["scan", folder, *RECORDING]
     assert "= evidence:" not in kcompliance(*asked, cwd=tmp_path).out
     assert "= evidence:" in kcompliance(*asked, "--verbose", cwd=tmp_path).out
 
