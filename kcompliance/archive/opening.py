@@ -16,6 +16,7 @@ from kcompliance.ledger import (
     RunName,
     Signer,
     StreamName,
+    StreamRecord,
     Trust,
     TrustedKey,
     archive_id_of,
@@ -26,6 +27,7 @@ from kcompliance.ledger import (
 from kcompliance.stores.interface import NotThere, Store
 
 __all__ = [
+    "AnotherSource",
     "ArchiveNotSound",
     "OpenedArchive",
     "SignAs",
@@ -53,6 +55,21 @@ class ArchiveNotSound(KcomplianceError):
     def code(self) -> str:
         """A stable name for machines."""
         return "archive-not-sound"
+
+
+class AnotherSource(UsageError):
+    """A stream is bound to another source than the one that it is to be archived from."""
+
+    def __init__(self, bound: StreamRecord, wanted: StreamRecord) -> None:
+        super().__init__(
+            f'the stream "{bound.stream}" is bound to another source: {_difference(bound, wanted)}',
+            "give another --stream, or --rebind if it is the same trail all the same",
+        )
+
+    @property
+    def code(self) -> str:
+        """A stable name for machines."""
+        return "another-source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,3 +202,18 @@ def _unborn_origin(store: Store, sign_as: SignAs) -> str | None:
         if not isinstance(read_intent(data, origin=origin, keys=ring), Refused):
             return origin
     return None
+
+
+def _difference(bound: StreamRecord, wanted: StreamRecord) -> str:
+    """The first field that is not the same, in words."""
+    for name, before, after in (
+        ("kind", bound.source.kind, wanted.source.kind),
+        ("cluster", bound.source.cluster_uuid, wanted.source.cluster_uuid),
+        ("patterns", ", ".join(bound.source.patterns), ", ".join(wanted.source.patterns)),
+        ("time field", bound.time_field, wanted.time_field),
+        ("filter", bound.filter, wanted.filter),
+        ("window in seconds", bound.window_seconds, wanted.window_seconds),
+    ):
+        if before != after:
+            return f"its {name} is {before}, not {after}"
+    return "not the same"

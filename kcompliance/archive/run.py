@@ -19,6 +19,7 @@ from kcompliance.archive.leftovers import abandoned_records
 from kcompliance.archive.log import LogEnd, LogReader
 from kcompliance.archive.metadata import StoredMetadata, put_metadata
 from kcompliance.archive.opening import (
+    AnotherSource,
     ArchiveNotSound,
     OpenedArchive,
     require_signer,
@@ -36,7 +37,7 @@ from kcompliance.archive.retention import Locks, due_keys, extend, lengthen
 from kcompliance.archive.run_object import Intent, ranges_of, reference_to, write_intent
 from kcompliance.archive.state import ArchiveState, read_state
 from kcompliance.archive.units import units_of
-from kcompliance.errors import KcomplianceError, UsageError
+from kcompliance.errors import KcomplianceError
 from kcompliance.ledger import (
     AbandonedRecord,
     GenesisRecord,
@@ -116,15 +117,11 @@ class ArchiveRun:
     # --- before the first window ----------------------------------------------------------------
 
     def binding(self) -> StreamRecord:
-        """What the stream is bound to; `UsageError` where it is bound to something else."""
+        """What the stream is bound to; `AnotherSource` where it is bound to something else."""
         binding = self.source.binding(self.options.stream)
         bound = self.opened.state.binding
         if bound is not None and bound != binding and not self.options.rebind:
-            raise UsageError(
-                f'the stream "{self.options.stream}" is bound to another source: '
-                f"{_difference(bound, binding)}",
-                "give another --stream, or --rebind if it is the same trail all the same",
-            )
+            raise AnotherSource(bound, binding)
         return binding
 
     def _make_archive(self) -> None:
@@ -394,18 +391,3 @@ class ArchiveRun:
         require_sound(self.store, state)
         require_signer(self.store, self.opened.signer, state.end)
         self.opened = replace(self.opened, state=state)
-
-
-def _difference(bound: StreamRecord, wanted: StreamRecord) -> str:
-    """The first field that is not the same, in words."""
-    for name, before, after in (
-        ("kind", bound.source.kind, wanted.source.kind),
-        ("cluster", bound.source.cluster_uuid, wanted.source.cluster_uuid),
-        ("patterns", ", ".join(bound.source.patterns), ", ".join(wanted.source.patterns)),
-        ("time field", bound.time_field, wanted.time_field),
-        ("filter", bound.filter, wanted.filter),
-        ("window in seconds", bound.window_seconds, wanted.window_seconds),
-    ):
-        if before != after:
-            return f"its {name} is {before}, not {after}"
-    return "not the same"

@@ -4,6 +4,7 @@ Nothing that an object holds raises: the answer is what was found good, or the o
 else follows from.
 """
 
+import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -195,11 +196,22 @@ def _no_object(content: bytes) -> int | None:
         try:
             _EVENT.decode(view[start:end])
         except msgspec.DecodeError:
-            return number
+            if not _is_odd_object(content[start:end]):
+                return number
         except RecursionError:
             pass  # deeper than can be looked at here is no proof of anything
         start = end + 1
     return None
+
+
+def _is_odd_object(line: bytes) -> bool:
+    """Whether it is an object all the same: half a surrogate pair is JSON, and servers take it."""
+    try:
+        return isinstance(json.loads(line.decode(errors="replace")), dict)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
 
 
 # --- records and faults -------------------------------------------------------------------------

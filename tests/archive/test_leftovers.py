@@ -12,7 +12,7 @@ import pytest
 from kcompliance.archive.interface import Part, PlannedWindow, Window
 from kcompliance.ledger import StreamName, log_name, run_name, segment_name
 from kcompliance.model.digest import sha256
-from kcompliance.stores.interface import Entry, Stored
+from kcompliance.stores.interface import Entry, Stored, Unreachable
 from kcompliance.stores.memory import MemoryStore
 from tests.archive.event_source import EventSource, hours
 from tests.archive.files.trail import events, source_of
@@ -158,6 +158,45 @@ def test_more_of_a_run_that_was_taken_for_dead_is_explained_for_a_week(
     too_late = put_segment(archiver, 1, b"too late")
     assert archiver.at(timedelta(days=8)).run(source, hours(0, 3)).abandoned == 0
     archiver.check(source.lines, foreign=[too_late])
+
+
+def test_what_was_sent_without_an_answer_is_explained_when_it_arrives_after_all(
+    source: EventSource,
+) -> None:
+    """The windows before it were committed all the same."""
+    source.settings = None
+    store = SlowStore(clock=lambda: NOW)
+    archiver = Archiver(store=store, threads=1)
+    archiver.run(source, hours(3, 4))
+    store.slow_at = "/2026/07/01/01/"
+    with pytest.raises(Unreachable):
+        archiver.run(source, hours(0, 3))
+    archiver.run(source, hours(0, 1))
+    assert len(archiver.check(source.lines[:1], gaps=1).segments) == 1
+
+    store.arrive()
+    source.add(1, "more")
+    assert archiver.run(source, hours(0, 3)).abandoned == 1
+
+    archiver.check(source.lines)
+
+
+class SlowStore(MemoryStore):
+    """Some objects arrive when nobody waits for them any more."""
+
+    slow_at: str | None = None
+    waiting: tuple[str, bytes] | None = None
+
+    def put_if_absent(self, key: str, source: Any, *arguments: Any, **options: Any) -> Stored:
+        if self.slow_at is not None and self.slow_at in key:
+            self.slow_at, self.waiting = None, (key, source.read_bytes())
+            raise Unreachable("no answer")
+        return super().put_if_absent(key, source, *arguments, **options)
+
+    def arrive(self) -> None:
+        assert self.waiting is not None
+        key, content = self.waiting
+        self.put_if_absent(key, content, sha256(content))
 
 
 @pytest.mark.parametrize("hour", [-1, 3, 30])

@@ -10,10 +10,12 @@ import pytest
 
 from kcompliance.ledger import WindowStatus
 from tests.faults.places import run_place
+from tests.faults.running import ended
 from tests.integration.whole_archive import (
     BEGIN,
     HOUR,
     SearchTrail,
+    at_hour,
     content_of,
     documents_of,
     event,
@@ -142,6 +144,31 @@ def test_one_cluster_of_a_shared_data_stream(
     trail.check(lines)
 
 
+def test_documents_that_are_not_strict_json_are_archived_and_proven(
+    trail: SearchTrail, elasticsearch: SearchServer, name: str, tmp_path: Path
+) -> None:
+    unseen = {"properties": {"o": {"type": "object", "enabled": False}}}
+    elasticsearch.must("PUT", f"/{name}/_mapping", unseen)
+    head = b'{"requestReceivedTimestamp":"%s","o":' % at_hour(5).encode()
+    odd = [rb'{"x":"\ud800 x"}}', b'{"x":1e400,"y":-0}}', b"[" * 900 + b"]" * 900 + b"}"]
+    for number, rest in enumerate(odd):
+        path = f"/{name}/_doc/odd-{number}?refresh=true"
+        status, answer = elasticsearch.request("PUT", path, head + rest)
+        assert status == 201, answer
+
+    assert trail.run().code == 0
+
+    assert trail.verify().code == 0
+    found = trail.cat(form="--source-only")
+    assert len(found) == 80 + len(odd)
+    assert set(found) >= {head + rest for rest in odd}
+    for number in range(len(odd)):
+        proof = tmp_path / f"proof-{number}"
+        chosen = ["--event", f"odd-{number}", "--out", proof, "--trust", trail.trust_file]
+        arguments = ["archive", "prove", *trail.place.arguments, *map(str, chosen)]
+        assert ended(trail.start(arguments)).code == 0
+
+
 def test_with_tls_and_a_key_of_few_privileges(
     secured_elasticsearch: SearchServer, name: str, tmp_path: Path
 ) -> None:
@@ -218,7 +245,9 @@ def test_copies_that_agree_are_archived_and_those_that_differ_are_not(
 # --- again and again ------------------------------------------------------------------------------
 
 
-def test_a_second_run_seals_nothing_again(trail: SearchTrail) -> None:
+def test_a_second_run_seals_nothing_again(
+    trail: SearchTrail, elasticsearch: SearchServer, name: str
+) -> None:
     first = trail.run()
     second = trail.run()
 
@@ -227,7 +256,7 @@ def test_a_second_run_seals_nothing_again(trail: SearchTrail) -> None:
     assert second.json["windows"] == {"sealed": 0, "empty": 0, "late": 0, "source_missing": 0}
     assert second.json["checkpoint"]["size"] == first.json["checkpoint"]["size"] + 1
     assert trail.verify().code == 0
-    assert len(trail.check(trail.cat()).segments) == 4
+    assert len(trail.check(lines_of(elasticsearch, name)).segments) == 4
 
 
 def test_late_and_changed_events_are_revisions(

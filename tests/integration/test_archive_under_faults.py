@@ -387,6 +387,23 @@ def kill_at_change(trail: SearchTrail, number: int) -> Ended:
     return ended(trail.start(trail.command(), through=["tests.faults.dying", str(number)]))
 
 
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "old"])
+def test_two_runs_at_once(
+    is_new: bool, trail: SearchTrail, elasticsearch: SearchServer, name: str
+) -> None:
+    if not is_new:
+        assert trail.run(hours=(0, 1)).code == 0
+        late = {f"late-{n}": event(n, n / 10) for n in range(10)}
+        index_documents(elasticsearch, name, late)
+
+    both = [trail.start(trail.command()) for _ in range(2)]
+    codes = [ended(process).code for process in both]
+
+    assert codes == [0, 0]
+    assert trail.run().json["docs"] == 0
+    trail.check(lines_of(elasticsearch, name))
+
+
 def test_a_spool_that_is_too_small(elasticsearch: SearchServer, name: str, tmp_path: Path) -> None:
     make_index(elasticsearch, name, mapping={"noise": {"type": "keyword", "index": False}})
     noise = random.Random(1)

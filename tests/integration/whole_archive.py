@@ -329,9 +329,9 @@ class SearchTrail:
         options = ["--trust", str(self.trust_file), "--level", "4", "--format", "json"]
         return ended(self.start(["verify", *self.place.arguments, *options]))
 
-    def cat(self, stream: str = _STREAM) -> list[bytes]:
+    def cat(self, stream: str = _STREAM, *, form: str = "--raw") -> list[bytes]:
         """The lines that `archive cat` gives back."""
-        options = ["--trust", str(self.trust_file), "--stream", stream, "--raw"]
+        options = ["--trust", str(self.trust_file), "--stream", stream, form]
         done = ended(self.start(["archive", "cat", *self.place.arguments, *options]))
         assert done.code == 0, done.err
         return done.out.encode().split(b"\n")[:-1]
