@@ -1,7 +1,6 @@
 """A fault proxy that kills a process (SIGKILL) at one of the requests that it sends."""
 
-import os
-import signal
+import subprocess
 from collections.abc import Callable
 from itertools import count
 
@@ -15,7 +14,7 @@ class KillingProxy(FaultProxy):
 
     def __init__(self, port: int) -> None:
         super().__init__(port)
-        self._pid: int | None = None
+        self._watched: subprocess.Popen[bytes] | None = None
         self._fits: Callable[[str, str], bool] = lambda method, path: False
         self._fault = Fault.CUT_REQUEST
 
@@ -28,13 +27,16 @@ class KillingProxy(FaultProxy):
         """Kill when an object is put that has this in its name."""
         self._plan_kill(lambda method, path: method == "PUT" and name in path, after=after)
 
-    def watch(self, pid: int) -> None:
-        """Kill this process; it has sent nothing yet."""
-        self._pid = pid
+    def watch(self, process: "subprocess.Popen[bytes] | None") -> None:
+        """Kill this process, which has sent nothing yet; None: nobody any more.
+
+        A process and not its number, which is another's as soon as this one has ended.
+        """
+        self._watched = process
 
     def take_fault(self, method: str, path: str) -> Fault | None:
         """See `FaultProxy`."""
-        if self._pid is None or not self._fits(method, path):
+        if self._watched is None or not self._fits(method, path):
             return super().take_fault(method, path)
         if self._fault is Fault.CUT_REQUEST:
             self._kill()
@@ -47,10 +49,10 @@ class KillingProxy(FaultProxy):
         super().record(exchange)
 
     def _plan_kill(self, fits: Callable[[str, str], bool], *, after: bool) -> None:
-        self._pid, self._fits = None, fits
+        self._watched, self._fits = None, fits
         self._fault = Fault.LOSE_ANSWER if after else Fault.CUT_REQUEST
 
     def _kill(self) -> None:
-        pid, self._pid = self._pid, None
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+        process, self._watched = self._watched, None
+        if process is not None:
+            process.kill()

@@ -140,8 +140,11 @@ class Trail:
         else:
             proxy.kill_at_put(name, after=after)
         process = self.start(self.command())
-        proxy.watch(process.pid)
-        return ended(process)
+        proxy.watch(process)
+        try:
+            return ended(process)
+        finally:
+            proxy.watch(None)
 
     def check(self, **options: Any) -> CheckedArchive:
         """Everything is archived once, and everything that lies there is explained."""

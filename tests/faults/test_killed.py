@@ -90,8 +90,11 @@ def test_a_process_that_exports_is_killed(trail: Trail) -> None:
     """The run says so, and the next one makes it good."""
     trail.grow(60)
     process = trail.start(trail.command("--jobs", "2"))
-    workers = children_of(process.pid, 2)
-    os.kill(workers[0], signal.SIGKILL)
+    wait_until(lambda: len(workers_of(process.pid)) == 2)
+    # While it stands still nobody else can get the number of one of its processes.
+    process.send_signal(signal.SIGSTOP)
+    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
     stopped = ended(process)
     assert (stopped.code, "--jobs" in stopped.err) == (4, True), stopped
 
@@ -130,17 +133,12 @@ def kill_several_times(trail: Trail, seed: int) -> None:
     trail.check()
 
 
-def children_of(pid: int, number: int) -> list[int]:
-    """Its processes that export, as soon as there are so many."""
-
-    def found() -> list[int]:
-        command = ["ps", "-A", "-o", "pid=,ppid=,command="]
-        table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        rows = [line.split(None, 2) for line in table.splitlines()]
-        return [int(row[0]) for row in rows if row[1] == str(pid) and "spawn_main" in row[2]]
-
-    wait_until(lambda: len(found()) == number)
-    return found()
+def workers_of(pid: int) -> list[int]:
+    """Its processes that export."""
+    command = ["ps", "-A", "-o", "pid=,ppid=,command="]
+    table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = [line.split(None, 2) for line in table.splitlines()]
+    return [int(row[0]) for row in rows if row[1] == str(pid) and "spawn_main" in row[2]]
 
 
 def wait_until(ready: Callable[[], bool]) -> None:

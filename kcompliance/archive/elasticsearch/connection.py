@@ -2,10 +2,12 @@
 
 import base64
 import ssl
+import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import elastic_transport
@@ -25,7 +27,7 @@ from kcompliance.archive.elasticsearch.options import ElasticsearchOptions
 from kcompliance.archive.interface import SourceError
 from kcompliance.errors import UsageError
 
-__all__ = ["AnswerTooLarge", "Connection"]
+__all__ = ["AnswerTooLarge", "Connection", "decoder_of"]
 
 T = TypeVar("T")
 _Body = bytes | Callable[[], bytes] | None
@@ -104,7 +106,7 @@ class Connection:
         """The answer in a shape that holds no view of it."""
         answer = self.ask(method, target, body, about=about, permission=permission)
         try:
-            return msgspec.json.decode(answer, type=shape)
+            return decoder_of(shape).decode(answer)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise WrongAnswer(
                 f"cannot read the answer about {about}: {error}",
@@ -136,6 +138,20 @@ class Connection:
 
     def _may_pass(self, error: BaseException) -> bool:
         return isinstance(error, TryAgain) and (self._known or error.first_contact)
+
+
+_shaping = threading.Lock()
+_new_decoder: Callable[[Any], Any] = cache(msgspec.json.Decoder)
+
+
+def decoder_of(shape: type[T]) -> msgspec.json.Decoder[T]:
+    """One of a shape, made by one thread at a time.
+
+    The process dies where two threads let msgspec (0.22) look at the same new Struct at once.
+    """
+    with _shaping:
+        decoder: msgspec.json.Decoder[T] = _new_decoder(shape)
+        return decoder
 
 
 class _Raw(elastic_transport.JsonSerializer):

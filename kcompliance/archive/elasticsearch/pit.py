@@ -52,6 +52,9 @@ class _Opened(msgspec.Struct, rename={"shards": "_shards"}):
     pit_id: str | None = None
 
 
+_OPENED: Final = msgspec.json.Decoder(_Opened)
+
+
 class Pits:
     """The points in time of a source; used by several threads at once."""
 
@@ -135,7 +138,7 @@ class Pits:
                 permission="read",
                 lighter=self._close_least_used,
             )
-            opened = msgspec.json.decode(answer, type=_Opened)
+            opened = _OPENED.decode(answer)
         except Answered as error:
             if error.no_such_index:
                 raise SourceGone(f'the index "{index.name}" was deleted') from error
