@@ -41,9 +41,10 @@ from tests.servers.search_server import SearchServer
 
 pytestmark = pytest.mark.integration
 
-REQUESTS_A_RUN = 37
-"""About how many a run makes that archives the three windows of `fill`."""
-FILE_CHANGES_A_RUN = 100
+REQUESTS = {"first": 32, "later": 25}
+CHANGES = {"first": 90, "later": 75}
+"""How many requests, or changes of the file system, a run makes at least that archives something:
+the three windows of `fill`, or what came late for them."""
 
 
 @pytest.fixture
@@ -359,17 +360,15 @@ def kill_several_times(
 ) -> None:
     """At requests to the server, and at changes of the archive and the spool."""
     draw = random.Random(seed)
-    killed = 0
     for turn in range(3):
-        by_request = draw.choice([True, False])
-        steps = REQUESTS_A_RUN if by_request else FILE_CHANGES_A_RUN
-        step = 1 + int(steps * draw.random())
-        died = kill_at_request(proxy, trail, step) if by_request else kill_at_change(trail, step)
-        assert died.killed or died.code == 0, died
-        killed += died.killed
+        kind = "later" if turn else "first"
+        if draw.choice([True, False]):
+            died = kill_at_request(proxy, trail, draw.randint(1, REQUESTS[kind]))
+        else:
+            died = kill_at_change(trail, draw.randint(1, CHANGES[kind]))
+        assert died.killed, died
         late = {f"late-{turn}-{n}": event(n, draw.uniform(0, 4)) for n in range(6)}
         index_documents(server, name, late)
-    assert killed
 
     assert trail.run().code == 0
 
@@ -379,8 +378,11 @@ def kill_several_times(
 def kill_at_request(proxy: ActingProxy, trail: SearchTrail, number: int) -> Ended:
     proxy.kill_at(number, after=number % 2 == 0)
     process = trail.start(trail.command())
-    proxy.watch(process.pid)
-    return ended(process)
+    proxy.watch(process)
+    try:
+        return ended(process)
+    finally:
+        proxy.watch(None)
 
 
 def kill_at_change(trail: SearchTrail, number: int) -> Ended:
