@@ -62,6 +62,7 @@ class FilesystemStore(Store):
     def __init__(self, root: Path) -> None:
         try:
             # The way to the folder is the user's own and may lead over links; below it none may.
+            self._shown = str(root)
             self._root = root.resolve()
             fits = self._root.is_dir() or not self._root.exists()
         except (OSError, RuntimeError, ValueError) as error:
@@ -72,8 +73,8 @@ class FilesystemStore(Store):
 
     @property
     def url(self) -> str:
-        """See `Store`."""
-        return str(self._root)
+        """The folder as its user wrote it: reports are compared between machines."""
+        return self._shown
 
     def put_if_absent(
         self,

@@ -41,8 +41,8 @@ from tests.servers.search_server import SearchServer
 
 pytestmark = pytest.mark.integration
 
-REQUESTS = {"first": 32, "later": 25}
-CHANGES = {"first": 90, "later": 75}
+REQUESTS = {"first": 32, "later": 18}
+CHANGES = {"first": 90, "later": 55}
 """How many requests, or changes of the file system, a run makes at least that archives something:
 the three windows of `fill`, or what came late for them."""
 
