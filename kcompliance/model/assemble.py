@@ -15,6 +15,7 @@ from kcompliance.model.cluster import Cluster, NotAsked, PolicyText, PublishedPo
 from kcompliance.model.control import Platform
 from kcompliance.model.documents import Malformed, Unsure, read_documents
 from kcompliance.model.kubernetes_version import KubernetesVersion
+from kcompliance.model.listing import LISTED, KubernetesObject, Listing, listed_in
 from kcompliance.model.metrics import AuditMetrics, read_audit_metrics
 from kcompliance.model.reading import Absent, Capture, Kind, Raw, Reading, Seen, Unreadable
 from kcompliance.model.webhook_config import WebhookFile, webhook_file
@@ -34,6 +35,8 @@ class _Parts:
     versions: list[KubernetesVersion] = field(default_factory=list)
     flagz: Reading[Mapping[str, str]] | NotAsked = field(default_factory=NotAsked)
     metrics: Reading[AuditMetrics] | NotAsked = field(default_factory=NotAsked)
+    listings: dict[Kind, Listing | Unreadable | Absent] = field(default_factory=dict)
+    texts: dict[Kind, list[Raw]] = field(default_factory=dict)
 
 
 def assemble(
@@ -60,6 +63,8 @@ def assemble(
             parts.flagz = capture
         if capture.origin.kind is Kind.METRICS and not isinstance(parts.metrics, Seen):
             parts.metrics = capture
+        if capture.origin.kind in _LISTS:
+            parts.listings.setdefault(capture.origin.kind, capture)
     decided, because, raws = _platform(parts, platform)
     versions = [*parts.versions, *_image_versions(parts.api_servers)]
     return Cluster(
@@ -75,6 +80,8 @@ def assemble(
         webhook_files=tuple(sorted(parts.webhook_files, key=lambda file: file.name)),
         flagz=parts.flagz,
         metrics=parts.metrics,
+        listings=parts.listings,
+        texts={kind: tuple(raws) for kind, raws in parts.texts.items()},
         gaps=tuple(sorted(parts.gaps, key=lambda gap: (gap.origin.resource, gap.reason))),
     )
 
@@ -106,6 +113,9 @@ def _image_versions(servers: list[Seen[ApiServer]]) -> list[KubernetesVersion]:
 
 # --- captures to values --------------------------------------------------------------------
 
+_LISTS = frozenset({*LISTED.values(), Kind.FORWARDER_PODS})
+_TEXTS = frozenset({Kind.AUDITD_RULES, Kind.AUDITD_STATUS, Kind.FALCO_RULES})
+
 
 def _read(raw: Raw, parts: _Parts) -> None:
     readers: dict[Kind, Callable[[Raw, _Parts], None]] = {
@@ -120,6 +130,8 @@ def _read(raw: Raw, parts: _Parts) -> None:
         Kind.WEBHOOK_CONFIG: _read_webhook_config,
         Kind.AKS_CLUSTER: _read_aks,
         Kind.EKS_CLUSTER: _read_eks,
+        **dict.fromkeys(_LISTS, _read_list),
+        **dict.fromkeys(_TEXTS, _read_text),
     }
     reader = readers.get(raw.origin.kind)
     if reader is None:
@@ -241,8 +253,43 @@ def _read_eks(raw: Raw, parts: _Parts) -> None:
         parts.hints.append((Platform.EKS, f"{arn or 'a described cluster'} is EKS", raw))
 
 
+def _read_text(raw: Raw, parts: _Parts) -> None:
+    parts.texts.setdefault(raw.origin.kind, []).append(raw)
+
+
+def _read_list(raw: Raw, parts: _Parts) -> None:
+    """What the API server listed whole; a second such list is another cluster's."""
+    kind = raw.origin.kind
+    answer = _only_mapping(raw, parts)
+    items = answer.get("items")
+    if not isinstance(items, list):
+        if answer:
+            _gap(raw, "could not be read: no list", parts)
+        parts.listings.setdefault(kind, Unreadable(origin=raw.origin, reason="no list in it"))
+        return
+    before = parts.listings.get(kind)
+    if isinstance(before, Listing) and before.whole:
+        _gap(raw, "not judged: this list is a second cluster's; scan it on its own", parts)
+        return
+    objects = tuple((item, raw) for item in items if isinstance(item, dict))
+    parts.listings[kind] = Listing(objects=objects, whole=True)
+
+
+def _keep_listed(document: KubernetesObject, raw: Raw, parts: _Parts) -> None:
+    """An object out of a file, for the listing that it belongs in."""
+    kind = LISTED.get(str(document.get("kind")))
+    before = parts.listings.get(kind) if kind else None
+    if kind is None or (isinstance(before, Listing) and before.whole):
+        return
+    objects = before.objects if isinstance(before, Listing) else ()
+    parts.listings[kind] = Listing(objects=(*objects, (document, raw)), whole=False)
+
+
 def _read_objects(raw: Raw, parts: _Parts) -> None:
     documents = _documents(raw, parts)
+    for document in documents:
+        for item in listed_in(document):
+            _keep_listed(item, raw, parts)
     for index, document in enumerate(documents):
         found = api_servers_in(document)
         for server in found.servers:

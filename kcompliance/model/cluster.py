@@ -1,14 +1,16 @@
 """One cluster as the captures of a scan show it; the evidence that checks get."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kcompliance.model.apiserver import ApiServer
 from kcompliance.model.control import Platform
 from kcompliance.model.finding import Confidence
 from kcompliance.model.kubernetes_version import KubernetesVersion
+from kcompliance.model.listing import Listing
 from kcompliance.model.metrics import AuditMetrics
-from kcompliance.model.reading import Kind, Raw, Reading, Seen, Unreadable
+from kcompliance.model.node_facts import NodeFacts
+from kcompliance.model.reading import Absent, Kind, Raw, Reading, Seen, Unreadable
 from kcompliance.model.webhook_config import WebhookFile
 
 __all__ = ["Cluster", "NotAsked", "PolicyText", "PublishedPolicy"]
@@ -59,8 +61,17 @@ class Cluster:
     """The policy that the platform's provider runs; None where the owner brings one."""
     flagz: Reading[Mapping[str, str]] | NotAsked = NotAsked()
     metrics: Reading[AuditMetrics] | NotAsked = NotAsked()
+    listings: Mapping[Kind, Listing | Unreadable | Absent] = field(default_factory=dict)
+    nodes: tuple[Seen[NodeFacts], ...] = ()
+    """The nodes that were looked at from within, by `--node-root` or out of a bundle of it."""
+    texts: Mapping[Kind, tuple[Raw, ...]] = field(default_factory=dict)
+    """Texts that only the checks of one subject understand, such as rules of auditd."""
     gaps: tuple[Unreadable, ...] = ()
     """All that was asked for and could not be read or understood."""
+
+    def listed(self, kind: Kind) -> Listing | Unreadable | Absent | NotAsked:
+        """The objects of a kind; NotAsked where nothing given could hold them."""
+        return self.listings.get(kind, NotAsked())
 
     def gaps_in(self, *kinds: Kind) -> tuple[Unreadable, ...]:
         """The gaps of these kinds, and those behind which anything may be hidden.
