@@ -167,6 +167,14 @@ def test_events_root_takes_a_text_of_lines() -> None:
         root.update_content(b"whole\nhalf")
 
 
+@pytest.mark.parametrize("size", [0, 2046, 2047, 2048, 4094, 4095, 10_000])
+def test_events_root_takes_lines_of_any_length(size: int) -> None:
+    lines = [bytes(65 + number % 26 for number in range(size)), b"short"]
+    root = EventsRoot()
+    root.update_content(b"".join(line + b"\n" for line in lines))
+    assert root.root == merkle_root([leaf_hash(line) for line in lines])
+
+
 def test_a_copy_of_an_events_root_goes_on_by_itself() -> None:
     root = EventsRoot()
     root.update(ENTRIES[:3])
