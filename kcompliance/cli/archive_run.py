@@ -184,6 +184,14 @@ def archive_run(
             "the bucket does not have it.",
         ),
     ] = Lock.NONE,
+    legal_hold: Annotated[
+        bool,
+        typer.Option(
+            "--legal-hold",
+            help="Put objects under a legal hold too, which lasts until somebody lifts it.",
+            envvar="KCOMPLIANCE_LEGAL_HOLD",
+        ),
+    ] = False,
     store_endpoint: StoreEndpoint = None,
     store_region: StoreRegion = None,
     kms_key: Annotated[
@@ -290,7 +298,12 @@ def archive_run(
         retain=work.period(retain),
         lock=lock_mode,
         store=work.store_options(
-            store_endpoint, store_region, lock_mode, kms_key, encryption_scope
+            store_endpoint,
+            store_region,
+            lock_mode,
+            kms_key,
+            encryption_scope,
+            legal_hold=legal_hold,
         ),
         connections=connections,
         jobs=jobs,

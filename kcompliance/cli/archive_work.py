@@ -131,7 +131,8 @@ def run(
     sign_as = _sign_as(choices.key)
     _source_opener(sources)
     with _terminated_as_interrupted(), open_store(choices.archive, choices.store) as store:
-        _refuse_missing_lock(store, choices.lock)
+        if choices.lock is not LockMode.NONE or choices.store.legal_hold:
+            _refuse_missing_lock(store)
         for tries_left in (True, False):
             try:
                 return _run(choices, sources, times, sign_as, store, telling)
@@ -320,10 +321,8 @@ def _trust(choices: RunChoices) -> Trust | None:
     return None if choices.trust is None else read_trust(choices.trust)
 
 
-def _refuse_missing_lock(store: Store, lock: LockMode) -> None:
+def _refuse_missing_lock(store: Store) -> None:
     """Capability is read back from the bucket, never assumed."""
-    if lock is LockMode.NONE:
-        return
     locks = store.capabilities().locks
     if locks is True:
         return
@@ -335,7 +334,7 @@ def _refuse_missing_lock(store: Store, lock: LockMode) -> None:
         f'"{store.url}" cannot lock objects{why}',
         needed
         or "make the bucket with Object Lock (or Azure version-level immutability), "
-        "or leave out --lock",
+        "or leave out --lock and --legal-hold",
     )
 
 
@@ -495,6 +494,8 @@ def store_options(
     lock: LockMode,
     kms_key: str | None,
     encryption_scope: str | None,
+    *,
+    legal_hold: bool,
 ) -> StoreOptions:
     """How to write to the archive's store."""
     mode = StoreLock.GOVERNANCE if lock is LockMode.GOVERNANCE else StoreLock.COMPLIANCE
@@ -502,6 +503,7 @@ def store_options(
         endpoint_url=endpoint,
         region=region,
         lock_mode=mode,
+        legal_hold=legal_hold,
         kms_key=kms_key,
         encryption_scope=encryption_scope,
     )

@@ -128,7 +128,8 @@ class AzureBlobStore(Store):
     ) -> Stored:
         """See `Store`."""
         blob = self._blob(checked_key(key))
-        lock = wanted_lock(self._options.lock_mode, retain_until, hold=legal_hold)
+        hold = legal_hold or self._options.legal_hold
+        lock = wanted_lock(self._options.lock_mode, retain_until, hold=hold)
         if lock != Lock() and not self._may_lock():
             raise self._no_locks(f"{key} was not stored")
         token = secrets.token_hex(16)

@@ -17,6 +17,8 @@ class StoreOptions:
     where that is not part of the host's name."""
     region: str | None = None
     lock_mode: LockMode = LockMode.COMPLIANCE
+    legal_hold: bool = False
+    """Put every object under a legal hold, besides what a caller asks for."""
     kms_key: str | None = None
     """S3: encrypt each object under this key (SSE-KMS); an id, an ARN or an alias."""
     encryption_scope: str | None = None

@@ -86,7 +86,8 @@ class S3Store(Store):
     ) -> Stored:
         """See `Store`."""
         checked_key(key)
-        lock = wanted_lock(self._options.lock_mode, retain_until, hold=legal_hold)
+        hold = legal_hold or self._options.legal_hold
+        lock = wanted_lock(self._options.lock_mode, retain_until, hold=hold)
         # Not left to the put: versitygw 1.8.0 refuses one with a date, but keeps the object.
         if lock != Lock() and self._bucket_has_locks() is False:
             raise self._no_locks(f"{key} was not stored")

@@ -301,6 +301,7 @@ REFUSED = {
     "window": ({"window": "0s"}, (), "is not a duration"),
     "retain": ({"retain": "forever"}, (), '--retain "forever" is not a period'),
     "lock of a folder": ({"lock": "compliance"}, (), "cannot lock objects"),
+    "hold of a folder": ({}, ("--legal-hold",), "cannot lock objects"),
     "spool": ({"spool": "/nowhere/at/all"}, (), "is not a folder"),
     "key": ({"key": "/nowhere/at/all"}, (), "/nowhere/at/all"),
     "trust": ({"trust": "/nowhere/at/all", "write_trust": None}, (), "there is no trust file"),
@@ -451,5 +452,23 @@ def test_every_object_of_a_locked_archive_is_locked(
         least = timedelta(days=365 * years)
         assert least < lock["RetainUntilDate"] - now < least + timedelta(days=4)
     client.close()
+    checked = run("verify", url, "--trust", case.trust, "--store-endpoint", s3.url, "--live")
+    assert checked.code == 0, checked
+
+
+@pytest.mark.integration
+def test_a_legal_hold_lies_over_every_object(case: Case, s3: VersityGateway) -> None:
+    bucket = s3.new_bucket(object_lock=True)
+    url = f"s3://{bucket}/archive"
+
+    done = case.run("--legal-hold", archive=url, store_endpoint=s3.url)
+
+    assert done.code == 0, done
+    client = s3.client()
+    objects = client.list_objects_v2(Bucket=bucket)["Contents"]
+    holds = [client.get_object_legal_hold(Bucket=bucket, Key=each["Key"]) for each in objects]
+    client.close()
+    assert len(holds) >= 4
+    assert {hold["LegalHold"]["Status"] for hold in holds} == {"ON"}
     checked = run("verify", url, "--trust", case.trust, "--store-endpoint", s3.url, "--live")
     assert checked.code == 0, checked

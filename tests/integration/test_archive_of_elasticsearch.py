@@ -110,6 +110,24 @@ def fill(server: SearchServer, name: str) -> None:
     index_documents(server, f"logs-{name}", rolled, action="create")
 
 
+def test_verify_compares_with_the_source(
+    trail: SearchTrail, elasticsearch: SearchServer, name: str
+) -> None:
+    assert trail.run().code == 0
+    source = ["--against-elasticsearch", elasticsearch.url]
+
+    agreed = trail.verify(*source)
+    elasticsearch.must("PUT", f"/{name}/_doc/e7?refresh=true", event(7, 7 / 20, text="altered"))
+    differs = trail.verify(*source)
+    elsewhere = trail.verify("--against-elasticsearch", "http://127.0.0.1:9")
+
+    assert agreed.code == 0, agreed
+    assert "80 events compared" in agreed.err
+    assert differs.code == 3, differs
+    assert {each["code"] for each in differs.json["findings"]} == {"SOURCE_MISMATCH"}
+    assert elsewhere.code == 4, elsewhere
+
+
 def test_one_cluster_of_a_shared_data_stream(
     server: SearchServer, name: str, tmp_path: Path
 ) -> None:

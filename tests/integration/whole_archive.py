@@ -324,10 +324,10 @@ class SearchTrail:
         arguments = self.command("--format", "json", *more, hours=hours, stream=stream)
         return ended(self.start(arguments, through=through))
 
-    def verify(self) -> Ended:
+    def verify(self, *more: str) -> Ended:
         """`kcompliance verify` at its deepest level."""
         options = ["--trust", str(self.trust_file), "--level", "4", "--format", "json"]
-        return ended(self.start(["verify", *self.place.arguments, *options]))
+        return ended(self.start(["verify", *self.place.arguments, *options, *more]))
 
     def cat(self, stream: str = _STREAM, *, form: str = "--raw") -> list[bytes]:
         """The lines that `archive cat` gives back."""
