@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["StrictYamlError", "load_strict_yaml"]
+__all__ = ["StrictYamlError", "entry_lines", "load_strict_yaml"]
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 50
@@ -80,3 +80,17 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[str, Any]:
 
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def entry_lines(data: bytes, key: str) -> tuple[int, ...]:
+    """On which lines the entries of the list under a key of the top mapping begin, from 1.
+
+    For a document that `load_strict_yaml` takes; of anything but a list there are none.
+    """
+    root = yaml.compose(data, Loader=_StrictLoader)
+    if not isinstance(root, yaml.MappingNode):
+        return ()
+    for name, value in root.value:
+        if name.value == key and isinstance(value, yaml.SequenceNode):
+            return tuple(entry.start_mark.line + 1 for entry in value.value)
+    return ()

@@ -5,9 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from kcompliance.model.control import Aspect, Control, Framework, FrameworkItem, Satisfies
-from kcompliance.model.finding import Finding, Status
+from kcompliance.model.finding import Confidence, Finding, Status
+from kcompliance.model.reading import Seen
+from kcompliance.model.waiver import Attestation, Waiver
 
-__all__ = ["ItemVerdict", "Judged", "control_status", "item_verdicts", "unanswered_items", "worst"]
+__all__ = [
+    "ItemVerdict",
+    "Judged",
+    "all_waived",
+    "control_status",
+    "counting",
+    "item_verdicts",
+    "unanswered_items",
+    "worst",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +31,17 @@ class Judged:
     finding: Finding
     parameters: Mapping[str, Any]
     traceback: str | None = None
+    waiver: Seen[Waiver] | None = None
+    """Lies over a fail, which stays one; only of a fail."""
+    attestation: Seen[Attestation] | None = None
+    """What made a question a pass; only of an attested one."""
+
+    def __post_init__(self) -> None:
+        if self.waiver is not None and self.finding.status is not Status.FAIL:
+            raise ValueError(f"a waiver over what is no fail: {self.finding.because}")
+        attested = (Status.PASS, Confidence.ATTESTED)
+        if self.attestation and (self.finding.status, self.finding.confidence) != attested:
+            raise ValueError(f"an attestation of what is no attested pass: {self.finding.because}")
 
 
 _WORST_FIRST = (Status.FAIL, Status.ERROR, Status.MANUAL, Status.PASS, Status.NOT_APPLICABLE)
@@ -35,9 +57,19 @@ def control_status(control: Control, judged: Iterable[Judged]) -> Status:
 
     Where only such aspects were judged, because that framework was chosen, the worst of those.
     """
+    return worst(item.finding.status for item in counting(control, judged))
+
+
+def counting(control: Control, judged: Iterable[Judged]) -> list[Judged]:
+    """The findings of a control that its status is made of."""
     own = [item for item in judged if item.control.id == control.id]
-    asked = [item for item in own if not item.aspect.only_for] or own
-    return worst(item.finding.status for item in asked)
+    return [item for item in own if not item.aspect.only_for] or own
+
+
+def all_waived(judged: Iterable[Judged]) -> bool:
+    """Whether something fails here and each fail is waived."""
+    fails = [item for item in judged if item.finding.status is Status.FAIL]
+    return bool(fails) and all(item.waiver is not None for item in fails)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +80,8 @@ class ItemVerdict:
     status: Status
     aspects: tuple[str, ...]
     """`CONTROL/ASPECT`, sorted."""
+    waived: bool = False
+    """It fails, and each of its fails is waived."""
 
 
 def item_verdicts(
@@ -63,7 +97,11 @@ def item_verdicts(
         if mapped:
             names = sorted({f"{j.control.id}/{j.aspect.id}" for j in mapped})
             status = worst(j.finding.status for j in mapped)
-            verdicts.append(ItemVerdict(item=item, status=status, aspects=tuple(names)))
+            verdicts.append(
+                ItemVerdict(
+                    item=item, status=status, aspects=tuple(names), waived=all_waived(mapped)
+                )
+            )
     return tuple(verdicts)
 
 

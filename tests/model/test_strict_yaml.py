@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from kcompliance.model.strict_yaml import MAX_BYTES, MAX_DEPTH, StrictYamlError, load_strict_yaml
+from kcompliance.model.strict_yaml import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    StrictYamlError,
+    entry_lines,
+    load_strict_yaml,
+)
 
 
 @pytest.mark.parametrize(
@@ -85,3 +91,19 @@ def test_an_empty_document_is_none(data: bytes) -> None:
 
 def test_a_merge_key_is_a_key_like_any_other() -> None:
     assert load_strict_yaml(b"a: {<<: {b: 1}}\n") == {"a": {"<<": {"b": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a: [1, 2]\n", (1, 1)),
+        ("# c\nb: [9]\na:\n  - x: 1\n    y: 2\n\n  - {}\n", (4, 7)),
+        ("a: []\n", ()),
+        ("a: text\n", ()),
+        ("b: [1]\n", ()),
+        ("- a\n", ()),
+        ("", ()),
+    ],
+)
+def test_the_lines_of_entries_are_those_a_reader_counts(text: str, lines: tuple[int, ...]) -> None:
+    assert entry_lines(text.encode(), "a") == lines
