@@ -1,7 +1,7 @@
 """Runs every chosen check over every cluster: readings in, findings out."""
 
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kcompliance.checks import ALL, Check
@@ -13,7 +13,7 @@ from kcompliance.model.finding import Finding, Severity, Status, evidence_of
 from kcompliance.model.reading import Kind, Unreadable
 from kcompliance.model.verdict import Judged
 
-__all__ = ["evaluate", "exit_code", "judge_control"]
+__all__ = ["evaluate", "exit_code", "judge_control", "not_known"]
 
 
 def evaluate(
@@ -108,12 +108,27 @@ def _not_this_platform(control: Control, cluster: Cluster) -> list[Finding]:
 # --- what it comes to -----------------------------------------------------------------------
 
 
-def exit_code(judged: Iterable[Judged], fail_on: Severity, *, allow_manual: bool) -> ExitCode:
-    """1 for a fail at or above the threshold, else 3 for what could not be seen, else 0."""
+def not_known(item: Judged) -> bool:
+    """Without a former scan every fail is new."""
+    return False
+
+
+def exit_code(
+    judged: Iterable[Judged],
+    fail_on: Severity,
+    *,
+    allow_manual: bool,
+    known: Callable[[Judged], bool] = not_known,
+) -> ExitCode:
+    """1 for a fail at or above the threshold, else 3 for what could not be seen, else 0.
+
+    A fail that is waived or `known` counts as little as one below the threshold.
+    """
     code = ExitCode.GOOD
     for item in judged:
         status = item.finding.status
-        if status is Status.FAIL and item.aspect.severity >= fail_on:
+        counts = item.waiver is None and item.aspect.severity >= fail_on
+        if status is Status.FAIL and counts and not known(item):
             return ExitCode.FINDINGS
         unanswered = status is Status.MANUAL and not allow_manual
         if status is Status.ERROR or unanswered:

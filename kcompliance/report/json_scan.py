@@ -1,6 +1,5 @@
 """The scan as JSON, `kcompliance/scan/v1`: its own types, so that ours may change."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +8,25 @@ import msgspec
 from kcompliance import __version__
 from kcompliance.model.finding import Evidence, Status
 from kcompliance.model.reading import Absent, Capture, Raw, Unreadable
-from kcompliance.model.verdict import Judged, control_status, item_verdicts, unanswered_items
+from kcompliance.model.verdict import (
+    Judged,
+    all_waived,
+    control_status,
+    counting,
+    item_verdicts,
+    unanswered_items,
+)
 from kcompliance.report.interface import ChosenFramework, Outcome, Target
+from kcompliance.report.json_declarations import (
+    AttestationV1,
+    ReviewedAttestationV1,
+    ReviewedWaiverV1,
+    WaiverV1,
+    attestation_v1,
+    reviewed_attestations,
+    reviewed_waivers,
+    waiver_v1,
+)
 
 __all__ = ["SCAN_SCHEMA", "Scan", "render_json"]
 
@@ -48,12 +64,13 @@ class TargetV1(msgspec.Struct, kw_only=True):
 
 
 class ControlV1(msgspec.Struct, kw_only=True):
-    """A control's own verdict over all targets."""
+    """A control's own verdict over all targets; `waived` where it fails and each fail is waived."""
 
     id: str
     title: str
     severity: str
     status: str
+    waived: bool
 
 
 class EvidenceV1(msgspec.Struct, kw_only=True):
@@ -76,7 +93,11 @@ class SatisfiesV1(msgspec.Struct, kw_only=True):
 
 
 class FindingV1(msgspec.Struct, kw_only=True):
-    """One verdict: control, aspect and resource are its identity within a target."""
+    """One verdict: control, aspect and resource are its identity within a target.
+
+    `waiver` lies over a fail, which stays one and does not count for the exit code; `attestation`
+    is what made a question a pass.
+    """
 
     control: str
     aspect: str
@@ -95,14 +116,19 @@ class FindingV1(msgspec.Struct, kw_only=True):
     parameters: dict[str, Any]
     remediation: str
     satisfies: list[SatisfiesV1]
+    waiver: WaiverV1 | None
+    attestation: AttestationV1 | None
+    known: bool | None
+    """Of a fail: whether the baseline has it too; null without a baseline."""
 
 
 class ItemV1(msgspec.Struct, kw_only=True):
-    """A framework's item: the worst of the aspects mapped to it."""
+    """A framework's item: the worst of the aspects mapped to it, `waived` as of a control."""
 
     id: str
     title: str
     status: str
+    waived: bool
     aspects: list[str]
 
 
@@ -120,11 +146,38 @@ class FrameworkV1(msgspec.Struct, kw_only=True):
 
 
 class SummaryV1(msgspec.Struct, kw_only=True):
-    """Counts of findings by status; `complete` is false where something could not be seen."""
+    """Counts of findings by status; `complete` is false where something could not be seen.
+
+    Of the fails `waived` are waived and `known` are in the baseline too, of the passes `attested`
+    are attested.
+    """
 
     complete: bool
     findings: dict[str, int]
+    waived: int
+    known: int
+    attested: int
     hidden: int
+
+
+class NoLongerV1(msgspec.Struct, kw_only=True):
+    """A fail of the baseline that is none now; `now` null where nothing is said of it."""
+
+    target: str
+    control: str
+    aspect: str
+    resource: str
+    now: str | None
+
+
+class BaselineV1(msgspec.Struct, kw_only=True):
+    """The former scan; with `new_only` its fails do not count for the exit code."""
+
+    sha256: str
+    as_of: str
+    fails: int
+    new_only: bool
+    no_longer: list[NoLongerV1]
 
 
 class Scan(msgspec.Struct, kw_only=True):
@@ -139,13 +192,15 @@ class Scan(msgspec.Struct, kw_only=True):
     controls: list[ControlV1]
     frameworks: list[FrameworkV1]
     findings: list[FindingV1]
+    attestations: list[ReviewedAttestationV1]
+    waivers: list[ReviewedWaiverV1]
+    baseline: BaselineV1 | None
     exit_code: int
 
 
 def render_json(outcome: Outcome) -> str:
     """One JSON document, ending with a line feed."""
-    document = msgspec.to_builtins(_scan(outcome))
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return msgspec.json.format(msgspec.json.encode(_scan(outcome)), indent=2).decode() + "\n"
 
 
 def _scan(outcome: Outcome) -> Scan:
@@ -158,6 +213,9 @@ def _scan(outcome: Outcome) -> Scan:
         summary=SummaryV1(
             complete=not outcome.count(Status.ERROR) and not outcome.count(Status.MANUAL),
             findings={status.value: outcome.count(status) for status in Status},
+            waived=len(outcome.waived),
+            known=len(outcome.known),
+            attested=len(outcome.attested),
             hidden=len(outcome.judged) - len(outcome.shown),
         ),
         controls=[
@@ -166,11 +224,15 @@ def _scan(outcome: Outcome) -> Scan:
                 title=control.title,
                 severity=control.severity.value,
                 status=control_status(control, outcome.judged).value,
+                waived=all_waived(counting(control, outcome.judged)),
             )
             for control in outcome.controls
         ],
         frameworks=_frameworks(outcome),
-        findings=[_finding(item) for item in outcome.shown],
+        findings=[_finding(item, outcome) for item in outcome.shown],
+        attestations=reviewed_attestations(outcome.declarations),
+        waivers=reviewed_waivers(outcome.declarations),
+        baseline=_baseline(outcome),
         exit_code=int(outcome.exit_code),
     )
 
@@ -209,8 +271,32 @@ def _reading(capture: Capture) -> ReadingV1:
     )
 
 
-def _finding(item: Judged) -> FindingV1:
+def _baseline(outcome: Outcome) -> BaselineV1 | None:
+    if outcome.baseline is None:
+        return None
+    return BaselineV1(
+        sha256=outcome.baseline.sha256,
+        as_of=outcome.baseline.as_of,
+        fails=len(outcome.baseline.failed),
+        new_only=outcome.new_only,
+        no_longer=[
+            NoLongerV1(
+                target=target,
+                control=control,
+                aspect=aspect,
+                resource=resource,
+                now=status.value if status else None,
+            )
+            for (target, control, aspect, resource), status in outcome.baseline.no_longer(
+                outcome.judged
+            ).items()
+        ],
+    )
+
+
+def _finding(item: Judged, outcome: Outcome) -> FindingV1:
     finding = item.finding
+    compared = finding.status is Status.FAIL and outcome.baseline is not None
     return FindingV1(
         control=item.control.id,
         aspect=item.aspect.id,
@@ -232,6 +318,9 @@ def _finding(item: Judged) -> FindingV1:
             SatisfiesV1(framework=s.framework, versions=list(s.versions), id=s.id)
             for s in item.aspect.satisfies
         ],
+        waiver=waiver_v1(item.waiver) if item.waiver else None,
+        attestation=attestation_v1(item.attestation) if item.attestation else None,
+        known=outcome.is_known(item) if compared else None,
     )
 
 
@@ -263,6 +352,7 @@ def _framework(chosen: ChosenFramework, outcome: Outcome) -> FrameworkV1:
                 id=verdict.item.id,
                 title=verdict.item.title,
                 status=verdict.status.value,
+                waived=verdict.waived,
                 aspects=list(verdict.aspects),
             )
             for verdict in verdicts

@@ -1,6 +1,6 @@
 """The scan for people: one block a finding, and a summary that cannot be taken for better."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,6 +10,9 @@ from kcompliance.model.finding import Evidence, Status
 from kcompliance.model.verdict import Judged, item_verdicts, unanswered_items
 from kcompliance.report.interface import ChosenFramework, Outcome
 from kcompliance.report.printable import printable
+from kcompliance.report.table_baseline import baseline_lines
+from kcompliance.report.table_declarations import declarations_table, waived_line, waiver_words
+from kcompliance.waivers import STALE
 
 __all__ = ["STYLES", "render_table"]
 
@@ -34,45 +37,59 @@ _WORDS = {
 def render_table(outcome: Outcome, *, verbose: bool) -> RenderableType:
     """What could not be seen, what is wrong and what is open first, then what is good.
 
+    Waived fails stand behind the others.
+
     `verbose` shows passes and what does not apply with their evidence too.
     """
     parts: list[RenderableType] = []
     lines: list[RenderableType] = []
     several = len(outcome.targets) > 1
-    for group in _grouped(outcome.shown):
+    for group in _grouped(outcome):
         place = _place(group[0], with_target=several)
-        if verbose or group[0].finding.status in _NEEDS_SOMEBODY:
-            parts += [_block(group, place), Text()]
+        known = outcome.is_known(group[0])
+        if verbose or (
+            group[0].finding.status in _NEEDS_SOMEBODY and not (known and outcome.new_only)
+        ):
+            parts += [_block(group, place, known=known), Text()]
         else:
-            lines.append(_line(group[0], place))
+            lines.append(_line(group[0], place, known=known))
     if lines:
         parts += [*lines, Text()]
     for chosen in outcome.frameworks:
         parts += [_framework(chosen, outcome), Text()]
+    if outcome.declarations:
+        parts += [declarations_table(outcome.declarations), Text()]
     return Group(*parts, *_summary(outcome))
 
 
-def _grouped(shown: Iterable[Judged]) -> list[list[Judged]]:
+def _grouped(outcome: Outcome) -> list[list[Judged]]:
     """Of what the very same is to be said stands together.
 
     That is aspects of one control, and of all controls what one unreadable thing takes from them.
     """
     groups: dict[tuple[object, ...], list[Judged]] = {}
-    for item in sorted(shown, key=lambda item: _ORDER.index(item.finding.status)):
+    for item in sorted(outcome.shown, key=_rank):
         finding = item.finding
         control = "" if finding.status is Status.ERROR else item.control.id
-        key = (item.target, control, finding.status, finding.resource, finding.because)
+        said = (finding.status, finding.resource, finding.because, item.waiver)
+        key = (item.target, control, *said, outcome.is_known(item))
         groups.setdefault(key, []).append(item)
     return list(groups.values())
 
 
-def _block(group: list[Judged], place: str) -> RenderableType:
+def _rank(item: Judged) -> tuple[int, bool]:
+    return _ORDER.index(item.finding.status), item.waiver is not None
+
+
+def _block(group: list[Judged], place: str, *, known: bool) -> RenderableType:
     item = group[0]
     finding = item.finding
     rows = Table.grid(padding=(0, 1, 0, 0))
     rows.add_column(no_wrap=True, style="cyan")
     rows.add_column(overflow="fold")
     rows.add_row("   = because:", Text(printable(finding.because)))
+    if item.waiver:
+        rows.add_row("   = waived:", Text(waiver_words(item.waiver.value), "yellow"))
     if finding.question:
         rows.add_row("   = question:", Text(printable(finding.question), "yellow"))
     if finding.permission:
@@ -82,16 +99,22 @@ def _block(group: list[Judged], place: str) -> RenderableType:
     for note in finding.notes[:5]:
         rows.add_row("   = note:", Text(printable(note)))
     if finding.status in (Status.FAIL, Status.MANUAL):
-        rows.add_row("   = remedy:", Text(f"kcompliance controls show {item.control.id}"))
-    return Group(_head(group), _arrow(group, place), rows)
+        built_in = item.control.id == STALE.id
+        show = f"kcompliance controls show {item.control.id}"
+        rows.add_row("   = remedy:", Text(item.control.remediation if built_in else show))
+    return Group(_head(group, known=known), _arrow(group, place), rows)
 
 
-def _head(group: list[Judged]) -> Text:
+def _head(group: list[Judged], *, known: bool) -> Text:
     status = group[0].finding.status
     controls = {item.control.id: item.control.title for item in group}
     text = Text(f"{status.value}[{', '.join(controls)}]", STYLES[status])
     title = next(iter(controls.values())) if len(controls) == 1 else "these could not look"
-    return text.append(f" {title}", "bold default")
+    text.append(f" {title}", "bold default")
+    waiver = group[0].waiver
+    if waiver:
+        text.append(f" [waived until {waiver.value.expires}]", "yellow")
+    return text.append(" [known]", "dim") if known else text
 
 
 def _place(item: Judged, *, with_target: bool) -> str:
@@ -102,17 +125,19 @@ def _place(item: Judged, *, with_target: bool) -> str:
     return printable(resource)
 
 
-def _arrow(group: list[Judged], place: str) -> Text:
+def _arrow(group: list[Judged], place: str) -> RenderableType:
     item = group[0]
-    text = Text("  --> ", "cyan")
-    text.append(place, "default")
     details = [max(each.aspect.severity for each in group).value]
     one_control = len({each.control.id for each in group}) == 1
     if one_control and len(item.control.aspects) > 1:
         details += [each.aspect.title for each in group]
     if item.aspect.only_for:
         details.append(f"asked by {', '.join(item.aspect.only_for)} only")
-    return text.append(f"  ({'; '.join(details)})", "dim")
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_column(no_wrap=True, style="cyan")
+    row.add_column(overflow="fold")  # a name may be longer than a line
+    row.add_row("  -->", Text(place).append(f"  ({'; '.join(details)})", "dim"))
+    return row
 
 
 def _evidence(evidence: Evidence) -> Text:
@@ -122,10 +147,11 @@ def _evidence(evidence: Evidence) -> Text:
     return text.append(f"  sha256 {evidence.raw.sha256[:12]}…", "dim")
 
 
-def _line(item: Judged, place: str) -> Text:
+def _line(item: Judged, place: str, *, known: bool) -> Text:
     finding = item.finding
     text = Text(f"{finding.status.value}[{item.control.id}]", STYLES[finding.status])
-    return text.append(f" {place}: {printable(finding.because)}", "default")
+    text.append(f" {place}: {printable(finding.because)}", "default")
+    return text.append(" [known]", "dim") if known else text
 
 
 def _framework(chosen: ChosenFramework, outcome: Outcome) -> RenderableType:
@@ -138,6 +164,7 @@ def _framework(chosen: ChosenFramework, outcome: Outcome) -> RenderableType:
     verdicts = item_verdicts(chosen.framework, chosen.version, outcome.judged)
     for verdict in verdicts:
         status = Text(verdict.status.value, STYLES[verdict.status])
+        status.append(" (waived)" if verdict.waived else "", "yellow")
         table.add_row(verdict.item.id, status, verdict.item.title)
     for item in unanswered_items(chosen.framework, chosen.version, verdicts):
         table.add_row(item.id, Text("no control", "dim"), item.title)
@@ -159,6 +186,8 @@ def _summary(outcome: Outcome) -> Iterator[Text]:
     if manuals:
         questions = "1 question needs" if manuals == 1 else f"{manuals} questions need"
         yield Text(f"UNANSWERED: {questions} a human", STYLES[Status.MANUAL])
+    yield from waived_line(outcome)
+    yield from baseline_lines(outcome)
     if not outcome.judged:
         yield Text("NOTHING CHECKED: no control was chosen", STYLES[Status.ERROR])
     hidden = len(outcome.judged) - len(outcome.shown)
@@ -176,10 +205,17 @@ def _counts(outcome: Outcome) -> Text:
     controls = len(outcome.controls)
     findings = len(outcome.judged)
     text = Text(f"{_counted(controls, 'control')}, {_counted(findings, 'finding')}: ")
+    waived, attested = len(outcome.waived), len(outcome.attested)
+    of_which = {
+        Status.FAIL: f"{waived} waived" if waived else "",
+        Status.PASS: f"{attested} attested" if attested else "",
+    }
     counts = [(status, outcome.count(status)) for status in _ORDER]
     for index, (status, count) in enumerate(counts):
         text.append(", " if index else "")
         text.append(f"{count} {_WORDS[status]}", STYLES[status] if count else "dim")
+        if of_them := of_which.get(status):
+            text.append(f" ({of_them})", "yellow")
     return text
 
 
