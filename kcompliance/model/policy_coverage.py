@@ -4,13 +4,22 @@ The users, and the requests for what no rule names and for what the rules name, 
 KC-AUD-008 judges a policy. To them come the actions that catalogues of controls ask about.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from kcompliance.model.audit_policy import AuditPolicy, Decision, Level, PolicyEvaluator
-from kcompliance.model.personas import PERSONAS, Persona, probes_of
+from kcompliance.model.personas import (
+    PERSONAS,
+    READS,
+    UNKNOWN,
+    WRITES,
+    Persona,
+    probes_of,
+    request_of,
+)
+from kcompliance.model.probes import objects
 from kcompliance.model.request import NonResource, ObjectAttributes, Request
 
 __all__ = ["Asked", "Cell", "Coverage", "Row", "Transport", "cover"]
@@ -81,14 +90,23 @@ class Coverage:
                 yield from cell.asked
 
 
-def cover(policy: AuditPolicy) -> Coverage:
-    """Ask a policy about every persona, action and transport."""
+def cover(
+    policy: AuditPolicy,
+    *,
+    personas: Sequence[Persona] = PERSONAS,
+    named_in: AuditPolicy | None = None,
+) -> Coverage:
+    """Ask a policy about every persona, action and transport.
+
+    `named_in` is the policy whose rules name what is written besides; its own, if left out. Two
+    policies that are asked with the same one are asked the same.
+    """
     evaluator = PolicyEvaluator(policy)
-    by_persona = [_actions(policy, persona) for persona in PERSONAS]
+    by_persona = [_actions(named_in or policy, persona) for persona in personas]
     rows = []
     for number, (action, transport, _) in enumerate(by_persona[0]):
         cells = []
-        for persona, actions in zip(PERSONAS, by_persona, strict=True):
+        for persona, actions in zip(personas, by_persona, strict=True):
             requests = actions[number][2]
             asked = tuple(Asked(request, evaluator.decide(request)) for request in requests)
             cells.append(Cell(persona=persona, asked=asked))
@@ -100,111 +118,75 @@ def cover(policy: AuditPolicy) -> Coverage:
 
 _Action = tuple[str, Transport, tuple[Request, ...]]
 
-_READ: Final = ("get", "list")
-_WRITE: Final = ("create", "update", "patch", "delete", "deletecollection")
 _CHANGE: Final = ("create", "update", "patch", "delete")
-_NAMESPACE: Final = "kcompliance"
-_NAME: Final = "probe"
-_NAMELESS: Final = frozenset({"create", "list", "watch", "deletecollection"})
-
-
-def _of(group: str, spec: str, *, namespace: str = _NAMESPACE) -> ObjectAttributes:
-    resource, _, subresource = spec.partition("/")
-    return ObjectAttributes(
-        group=group, resource=resource, subresource=subresource, namespace=namespace, name=_NAME
-    )
-
-
-_RBAC: Final = "rbac.authorization.k8s.io"
-_ADMISSION: Final = "admissionregistration.k8s.io"
-_CERTIFICATES: Final = "certificates.k8s.io"
+_SECRETS: Final = objects("", "secrets")
+_CONFIG_MAPS: Final = objects("", "configmaps")
+_RBAC: Final = (
+    *objects("rbac.authorization.k8s.io", "roles", "rolebindings"),
+    *objects("rbac.authorization.k8s.io", "clusterroles", "clusterrolebindings", namespace=""),
+)
+_ADMISSION: Final = objects(
+    "admissionregistration.k8s.io",
+    "validatingwebhookconfigurations",
+    "mutatingwebhookconfigurations",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+    namespace="",
+)
+_APPROVAL: Final = objects(
+    "certificates.k8s.io", "certificatesigningrequests/approval", namespace=""
+)
+_WORKLOADS: Final = (
+    *objects("", "pods"),
+    *objects("apps", "deployments", "daemonsets", "statefulsets"),
+    *objects("batch", "jobs", "cronjobs"),
+)
+_EXEC: Final = objects("", "pods/exec", "pods/attach")
+_FORWARD: Final = objects("", "pods/portforward")
+_PROXY: Final = (
+    *objects("", "pods/proxy", "services/proxy"),
+    *objects("", "nodes/proxy", namespace=""),
+)
 
 _REST: Final[tuple[tuple[str, Transport, tuple[str, ...], tuple[ObjectAttributes, ...]], ...]] = (
-    ("read secrets", Transport.REST, _READ, (_of("", "secrets"),)),
-    ("watch secrets", Transport.WATCH, ("watch",), (_of("", "secrets"),)),
-    ("write secrets", Transport.REST, _WRITE, (_of("", "secrets"),)),
-    ("read configmaps", Transport.REST, _READ, (_of("", "configmaps"),)),
-    ("write configmaps", Transport.REST, _WRITE, (_of("", "configmaps"),)),
-    ("get a token", Transport.REST, ("create",), (_of("", "serviceaccounts/token"),)),
-    (
-        "change RBAC",
-        Transport.REST,
-        _WRITE,
-        (
-            _of(_RBAC, "roles"),
-            _of(_RBAC, "rolebindings"),
-            _of(_RBAC, "clusterroles", namespace=""),
-            _of(_RBAC, "clusterrolebindings", namespace=""),
-        ),
-    ),
-    (
-        "change admission",
-        Transport.REST,
-        _WRITE,
-        (
-            _of(_ADMISSION, "validatingwebhookconfigurations", namespace=""),
-            _of(_ADMISSION, "mutatingwebhookconfigurations", namespace=""),
-            _of(_ADMISSION, "validatingadmissionpolicies", namespace=""),
-            _of(_ADMISSION, "validatingadmissionpolicybindings", namespace=""),
-        ),
-    ),
-    (
-        "approve a certificate",
-        Transport.REST,
-        ("update", "patch"),
-        (_of(_CERTIFICATES, "certificatesigningrequests/approval", namespace=""),),
-    ),
-    (
-        "change workloads",
-        Transport.REST,
-        _CHANGE,
-        (
-            _of("", "pods"),
-            _of("apps", "deployments"),
-            _of("apps", "daemonsets"),
-            _of("apps", "statefulsets"),
-            _of("batch", "jobs"),
-            _of("batch", "cronjobs"),
-        ),
-    ),
+    ("read secrets", Transport.REST, READS, _SECRETS),
+    ("watch secrets", Transport.WATCH, ("watch",), _SECRETS),
+    ("write secrets", Transport.REST, WRITES, _SECRETS),
+    ("read configmaps", Transport.REST, READS, _CONFIG_MAPS),
+    ("write configmaps", Transport.REST, WRITES, _CONFIG_MAPS),
+    ("get a token", Transport.REST, ("create",), objects("", "serviceaccounts/token")),
+    ("change RBAC", Transport.REST, WRITES, _RBAC),
+    ("change admission", Transport.REST, WRITES, _ADMISSION),
+    ("approve a certificate", Transport.REST, ("update", "patch"), _APPROVAL),
+    ("change workloads", Transport.REST, _CHANGE, _WORKLOADS),
     (
         "add a debug container",
         Transport.REST,
         ("update", "patch"),
-        (_of("", "pods/ephemeralcontainers"),),
+        objects("", "pods/ephemeralcontainers"),
     ),
-    ("exec, attach", Transport.SPDY, ("create",), (_of("", "pods/exec"), _of("", "pods/attach"))),
-    ("exec, attach", Transport.WEBSOCKET, ("get",), (_of("", "pods/exec"), _of("", "pods/attach"))),
-    ("port-forward", Transport.SPDY, ("create",), (_of("", "pods/portforward"),)),
-    ("port-forward", Transport.WEBSOCKET, ("get",), (_of("", "pods/portforward"),)),
-    ("read a pod's log", Transport.REST, ("get",), (_of("", "pods/log"),)),
-    (
-        "proxy",
-        Transport.REST,
-        ("get", "create", "update", "patch", "delete"),
-        (
-            _of("", "pods/proxy"),
-            _of("", "services/proxy"),
-            _of("", "nodes/proxy", namespace=""),
-        ),
-    ),
+    ("exec, attach", Transport.SPDY, ("create",), _EXEC),
+    ("exec, attach", Transport.WEBSOCKET, ("get",), _EXEC),
+    ("port-forward", Transport.SPDY, ("create",), _FORWARD),
+    ("port-forward", Transport.WEBSOCKET, ("get",), _FORWARD),
+    ("read a pod's log", Transport.REST, ("get",), objects("", "pods/log")),
+    ("proxy", Transport.REST, ("get", *_CHANGE), _PROXY),
 )
 
 
 def _actions(policy: AuditPolicy, persona: Persona) -> list[_Action]:
     """The same actions for every persona."""
     unknown_reads, unknown_writes, paths, named = _probes(policy, persona)
-    watched = Request(user=persona.user, verb="watch", target=_nameless(unknown_reads[0].target))
     actions: list[_Action] = [
         ("read anything else", Transport.REST, tuple(unknown_reads)),
-        ("watch anything else", Transport.WATCH, (watched,)),
+        ("watch anything else", Transport.WATCH, (request_of(persona, "watch", UNKNOWN),)),
         ("write anything else", Transport.REST, tuple(unknown_writes)),
         ("any other path", Transport.REST, tuple(paths)),
     ]
     if named:
         actions.append(("write what rules name", Transport.REST, tuple(named)))
     for action, transport, verbs, targets in _REST:
-        requests = tuple(_request(persona, verb, t) for t in targets for verb in verbs)
+        requests = tuple(request_of(persona, verb, t) for t in targets for verb in verbs)
         actions.append((action, transport, requests))
     return actions
 
@@ -213,28 +195,9 @@ def _probes(
     policy: AuditPolicy, persona: Persona
 ) -> tuple[list[Request], list[Request], list[Request], list[Request]]:
     """Those of KC-AUD-008: reads and writes of the unknown, paths, and what the rules name."""
+    reads = [request_of(persona, verb, UNKNOWN) for verb in READS]
+    writes = [request_of(persona, verb, UNKNOWN) for verb in WRITES]
     probes = list(probes_of(policy, persona))
-    unknown = probes[0].target
-    known = {unknown, _nameless(unknown)}
-    of_unknown = [each for each in probes if each.target in known]
-    reads = [each for each in of_unknown if each.verb in _READ]
-    writes = [each for each in of_unknown if each.verb not in _READ]
     paths = [each for each in probes if isinstance(each.target, NonResource)]
-    others = {*of_unknown, *paths}
+    others = {*reads, *writes, *paths}
     return reads, writes, paths, [each for each in probes if each not in others]
-
-
-def _request(persona: Persona, verb: str, target: ObjectAttributes) -> Request:
-    nameless = verb in _NAMELESS and not target.subresource
-    return Request(user=persona.user, verb=verb, target=_nameless(target) if nameless else target)
-
-
-def _nameless(target: ObjectAttributes | NonResource) -> ObjectAttributes | NonResource:
-    if isinstance(target, NonResource):
-        return target
-    return ObjectAttributes(
-        group=target.group,
-        resource=target.resource,
-        subresource=target.subresource,
-        namespace=target.namespace,
-    )

@@ -89,3 +89,13 @@ def test_a_failed_login_of_which_no_stage_is_left_is_not_recorded() -> None:
 
     blind = [name for name, (_, most) in levels(found).items() if most == "None"]
     assert blind == ["a failed login"]
+
+
+def test_what_no_rule_names_is_told_as_that_and_not_as_what_rules_name() -> None:
+    coverage = covered({"level": "None", "verbs": ["get", "patch"]}, {"level": "Metadata"})
+
+    reads, writes = (row(coverage, f"{verb} anything else") for verb in ("read", "write"))
+
+    assert [each.request.verb for each in reads.cells[0].asked] == ["get", "list"]
+    assert set(levels(writes).values()) == {("None", "Metadata")}
+    assert "write what rules name" not in {each.action for each in coverage.rows}

@@ -1,0 +1,1 @@
+"""What somebody approved of, and how it differs from what runs."""

@@ -1,0 +1,72 @@
+"""What a new approval changes of the one before it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kcompliance.model.approval.approved import (
+    ApprovedPolicyV1,
+    ApprovedServerV1,
+    ApprovedTargetV1,
+    changed_webhook,
+)
+from kcompliance.model.approval.policy import policy_in
+from kcompliance.model.approval.policy_difference import compare_policies
+from kcompliance.model.approval.settings import changed_flags
+
+__all__ = ["ApprovalChanges", "compare_approvals"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalChanges:
+    """In sentences, by what they are about; none where the same is approved again."""
+
+    policies: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+
+
+def compare_approvals(before: ApprovedTargetV1, now: ApprovedTargetV1) -> ApprovalChanges:
+    """What became of the policies and servers of one target."""
+    return ApprovalChanges(
+        policies=tuple(_policies(before, now)), servers=tuple(_servers(before, now))
+    )
+
+
+def _policies(before: ApprovedTargetV1, now: ApprovedTargetV1) -> Iterator[str]:
+    for policy in now.policies:
+        same = [each for each in before.policies if each.canonical == policy.canonical]
+        if policy.sha256 in {each.sha256 for each in same}:
+            continue
+        if same:
+            yield f"{policy.name}: other bytes, of which a server makes the same"
+            continue
+        was, is_ = policy_in(_former(before, policy).canonical), policy_in(policy.canonical)
+        if was is not None and is_ is not None:  # whoever reads a lock sees to it
+            for line in compare_policies(was, is_).lines:
+                yield f"{policy.name}: {line}"
+
+
+def _former(before: ApprovedTargetV1, policy: ApprovedPolicyV1) -> ApprovedPolicyV1:
+    named = (each for each in before.policies if each.name == policy.name)
+    return next(named, before.policies[0])
+
+
+def _servers(before: ApprovedTargetV1, now: ApprovedTargetV1) -> Iterator[str]:
+    old = {name: server for server in before.servers for name in server.names}
+    new = {name: server for server in now.servers for name in server.names}
+    for name, server in new.items():
+        if name not in old:
+            yield f"{name}: approved for the first time"
+            continue
+        for change in _of_server(old[name], server):
+            yield f"{name}: {change}"
+    yield from (f"{name}: approved no longer" for name in old if name not in new)
+
+
+def _of_server(before: ApprovedServerV1, now: ApprovedServerV1) -> Iterator[str]:
+    yield from changed_flags(before.flags, now.flags)
+    if before.webhook is not None and now.webhook is not None:
+        yield from (f"webhook {each}" for each in changed_webhook(before.webhook, now.webhook))
+    elif now.webhook is not None:
+        yield f"webhook {now.webhook.server}, of which nothing was approved"
+    elif before.webhook is not None:
+        yield f"webhook {before.webhook.server} is no longer part of it"
