@@ -12,7 +12,8 @@ from kcompliance.model.apiserver import (
     audit_settings_from_flagz,
 )
 from kcompliance.model.cluster import Cluster, PolicyText
-from kcompliance.model.reading import Raw, Seen
+from kcompliance.model.on_node import node_of, of_node, path_on_node
+from kcompliance.model.reading import Kind, Raw, Seen
 
 __all__ = [
     "AmbiguousPolicy",
@@ -55,6 +56,7 @@ def replicas(cluster: Cluster) -> tuple[Replica, ...]:
             raw=seen.raw,
         )
         for seen in cluster.api_servers
+        if not _is_manifest_of_another(seen, cluster)
     ]
     if not isinstance(cluster.flagz, Seen):
         return tuple(found)
@@ -72,6 +74,23 @@ def replicas(cluster: Cluster) -> tuple[Replica, ...]:
             return tuple(found)
     name = f"{cluster.name} /flagz"
     return (*found, Replica(name=name, settings=effective, server=None, raw=raw, flagz=raw))
+
+
+def _is_manifest_of_another(seen: Seen[ApiServer], cluster: Cluster) -> bool:
+    """Whether this is the file on a node of a pod that was seen to run there with the same flags.
+
+    They are one server, and one verdict on it is enough.
+    """
+    server = seen.value
+    if seen.raw.origin.kind is Kind.API_SERVER_PODS or node_of(seen.raw) is None:
+        return False
+    return any(
+        other.raw.origin.kind is Kind.API_SERVER_PODS
+        and other.value.node == server.node
+        and other.value.arguments == server.arguments
+        and other.value.version == server.version
+        for other in cluster.api_servers
+    )
 
 
 def _same_audit(one: AuditSettings, other: AuditSettings) -> bool:
@@ -116,10 +135,11 @@ def policy_of(cluster: Cluster, replica: Replica) -> FoundPolicy | AmbiguousPoli
     mount = server.mount_for(path) if server else None
     if mount is not None and isinstance(mount.source, FromObject):
         return _from_object(cluster, mount, mount.source, path)
-    node_path = server.host_path(path) if server and _mounts_known(server) else path
+    node_path = path_on_node(server, path)
     if node_path is None:
         return NoPolicyText()  # a file of the same path on the node is not the one it reads
-    files = [policy for policy in cluster.policies if policy.path and not policy.config_map]
+    texts = ((p.raw, p) for p in cluster.policies if p.path and not p.config_map)
+    files = of_node(texts, server.node if server else None)
     same_path = [policy for policy in files if is_copy_of(str(policy.path), node_path)]
     if same_path:
         return _one_of(_nearest(same_path, replica.raw.origin.resource))
@@ -130,10 +150,6 @@ def policy_of(cluster: Cluster, replica: Replica) -> FoundPolicy | AmbiguousPoli
             note=f"{only.name} was taken for {node_path} by its file name: it is the only policy",
         )
     return NoPolicyText()
-
-
-def _mounts_known(server: ApiServer) -> bool:
-    return server.mounts is not None or server.on_host
 
 
 def _from_object(

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.in_force import Replica, is_copy_of
+from kcompliance.model.on_node import of_node, path_on_node
 from kcompliance.model.webhook_config import WebhookFile
 
 __all__ = ["AmbiguousWebhook", "FoundWebhook", "NoWebhookText", "webhook_of"]
@@ -43,15 +44,16 @@ def webhook_of(
     if not path:
         return NoWebhookText()
     server = replica.server
-    known = server is not None and (server.mounts is not None or server.on_host)
-    node_path = server.host_path(path) if server is not None and known else path
+    node_path = path_on_node(server, path)
     if node_path is None:
         return NoWebhookText()  # on no volume of the node: a file of that path is another one
-    copies = [file for file in cluster.webhook_files if is_copy_of(file.name, node_path)]
+    texts = ((file.raw, file) for file in cluster.webhook_files)
+    files = of_node(texts, server.node if server else None)
+    copies = [file for file in files if is_copy_of(file.name, node_path)]
     if copies:
         return _one_of(_nearest(copies, replica.raw.origin.resource), None)
     name = PurePosixPath(node_path).name
-    named = [file for file in cluster.webhook_files if PurePosixPath(file.name).name == name]
+    named = [file for file in files if PurePosixPath(file.name).name == name]
     if not named:
         return NoWebhookText()
     return _one_of(named, f"{named[0].name} was taken for {node_path} by its file name")

@@ -1,9 +1,11 @@
 """KC-RET-011: on-disk rotation bridges any forwarder outage."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kcompliance.checks.interface import check
+from kcompliance.checks.retention.log_load import Load, load_of
 from kcompliance.checks.sight import flag_in_doubt, flags_not_seen
 from kcompliance.model.apiserver import AuditSettings
 from kcompliance.model.cluster import Cluster
@@ -40,7 +42,7 @@ def rotation_bridges_an_outage(cluster: Cluster, params: Params) -> Iterator[Fin
     for aspect in _ASPECTS:
         yield from flags_not_seen(cluster, aspect, Kind.VERSION)
         for replica in replicas(cluster):
-            yield _no_log(replica, aspect) or _judge(replica, aspect, params)
+            yield _no_log(replica, aspect) or _judge(cluster, replica, aspect, params)
 
 
 def _no_log(replica: Replica, aspect: str) -> Finding | None:
@@ -62,7 +64,7 @@ def _no_log(replica: Replica, aspect: str) -> Finding | None:
     return None
 
 
-def _judge(replica: Replica, aspect: str, params: Params) -> Finding:
+def _judge(cluster: Cluster, replica: Replica, aspect: str, params: Params) -> Finding:
     evidence = _evidence(replica, *([_FLAGS[aspect]] if aspect in _FLAGS else _FLAGS.values()))
     settings = replica.settings
     values = {"max-age": settings.log_max_age_days, "max-backup": settings.log_max_backups}
@@ -78,7 +80,13 @@ def _judge(replica: Replica, aspect: str, params: Params) -> Finding:
             aspect=aspect,
         )
     if aspect == "buffer":
-        return _buffer(replica, settings, evidence, params)
+        return _buffer(
+            replica,
+            settings,
+            evidence,
+            params,
+            load_of(cluster, replica, params.mb_per_hour, params.disk_mb),
+        )
     least = {"max-age": params.cis_max_age_days, "max-backup": params.cis_max_backups}
     least["max-size"] = params.cis_max_size_mb
     return _number(replica, aspect, values[aspect] or 0, least[aspect], evidence)
@@ -122,7 +130,11 @@ def _given(replica: Replica, name: str) -> bool:
 
 
 def _buffer(
-    replica: Replica, settings: AuditSettings, evidence: tuple[Evidence, ...], params: Params
+    replica: Replica,
+    settings: AuditSettings,
+    evidence: tuple[Evidence, ...],
+    params: Params,
+    load: Load,
 ) -> Finding:
     """Bounds of age, of number and of the disk; the last two need the rate of writing."""
     if settings.log_rotates is None:
@@ -141,7 +153,8 @@ def _buffer(
         return Finding.failed(replica.name, because, evidence, aspect="buffer")
     notes = tuple(_notes(settings))
     ring = _ring_mb(settings)
-    if not params.mb_per_hour:
+    evidence += load.evidence
+    if load.mean_mb is None:
         return Finding.manual(
             replica.name,
             f"it keeps {_kept(ring)}, and how fast it writes is not known",
@@ -151,14 +164,45 @@ def _buffer(
             aspect="buffer",
             notes=notes,
         )
-    hours = ring / params.mb_per_hour if ring else None
-    if hours is not None and hours < params.min_buffer_hours:
+    if ring is not None and ring / load.mean_mb < params.min_buffer_hours:
         because = (
-            f"it keeps {ring:,} MB, which {params.mb_per_hour} MB an hour fill in {hours:.1f} "
-            f"hours, and it takes {params.min_buffer_hours}"
+            f"it keeps {ring:,} MB, which {_mb(load.mean_mb)} MB an hour fill in "
+            f"{ring / load.mean_mb:.1f} hours, and it takes {params.min_buffer_hours}{load.words}"
         )
         return Finding.failed(replica.name, because, evidence, aspect="buffer", notes=notes)
-    return _disk(replica, settings, evidence, params, ring)
+    doubt = _too_little_measured(ring, params, load)
+    if doubt is not None:
+        return Finding.manual(
+            replica.name,
+            doubt,
+            f"How many MB an hour does {replica.name} write to {settings.log_path} through an "
+            f"outage of {params.min_buffer_hours} hours at its busiest? Give it as the parameter "
+            "mb_per_hour.",
+            evidence,
+            aspect="buffer",
+            notes=notes,
+        )
+    return _disk(replica, settings, evidence, params, ring, load)
+
+
+def _too_little_measured(ring: int | None, params: Params, load: Load) -> str | None:
+    """Why what the files tell is no proof that the ring lasts."""
+    if load.hours is None or load.peak_mb is None:
+        return None
+    if load.hours < _LEAST_MEASURED_HOURS:
+        return (
+            f"its files tell {_mb(load.peak_mb)} MB an hour, and of {load.hours:.1f} hours only: "
+            "a day has quiet and busy ones"
+        )
+    if ring is not None and ring / load.peak_mb < params.min_buffer_hours:
+        return (
+            f"at its average {_mb(load.mean_mb or 0)} MB an hour it keeps enough, and its busiest "
+            f"{_mb(load.peak_mb)} MB an hour fill {ring:,} MB in {ring / load.peak_mb:.1f} hours"
+        )
+    return None
+
+
+_LEAST_MEASURED_HOURS = 24
 
 
 def _disk(
@@ -167,11 +211,13 @@ def _disk(
     evidence: tuple[Evidence, ...],
     params: Params,
     ring: int | None,
+    load: Load,
 ) -> Finding:
     """Whether the disk takes what the rotation would keep, or at least what the outage brings."""
     notes = tuple(_notes(settings))
-    needed = ring or params.mb_per_hour * params.min_buffer_hours
-    if not params.disk_mb:
+    fastest = load.peak_mb or load.mean_mb or 0
+    needed = ring or math.ceil(fastest * params.min_buffer_hours)
+    if not load.room_mb:
         return Finding.manual(
             replica.name,
             f"it keeps {_kept(ring)}, and the room on its disk is not known",
@@ -181,14 +227,21 @@ def _disk(
             aspect="buffer",
             notes=notes,
         )
-    if params.disk_mb < needed:
-        because = f"the log needs {needed:,} MB, and its disk has {params.disk_mb:,} MB"
+    if load.room_mb < needed:
+        because = f"the log needs {needed:,} MB, and its disk has {load.room_mb:,} MB"
         return Finding.failed(replica.name, because, evidence, aspect="buffer", notes=notes)
     because = (
-        f"it keeps {_kept(ring)}: at {params.mb_per_hour} MB an hour no less than "
-        f"{params.min_buffer_hours} hours"
+        f"it keeps {_kept(ring)}: at {_mb(fastest)} MB an hour no less than "
+        f"{params.min_buffer_hours} hours{load.words}"
     )
     return Finding.passed(replica.name, because, evidence, aspect="buffer", notes=notes)
+
+
+def _mb(value: float) -> str:
+    return f"{value:,.0f}" if value >= _TEN else f"{value:,.3g}"
+
+
+_TEN = 10
 
 
 def _ring_mb(settings: AuditSettings) -> int | None:

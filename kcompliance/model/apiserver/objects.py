@@ -75,7 +75,8 @@ class _Search:
         if kind.endswith("List") and isinstance(items, list):
             self._each(items, kind.removesuffix("List") or None, depth)
         elif kind == "Pod":
-            self._pod(name, kind, document.get("metadata"), document.get("spec"))
+            status = document.get("status")
+            self._pod(name, kind, document.get("metadata"), document.get("spec"), status)
         elif kind in ("KubeadmControlPlane", "KubeadmControlPlaneTemplate"):
             self._cluster_api(name, kind, document)
         elif kind == "ConfigMap":
@@ -101,8 +102,10 @@ class _Search:
             if self._left < 0:
                 return
 
-    def _pod(self, name: str, kind: str, metadata: object, spec: object) -> None:
-        servers = servers_of_pod(name, kind, spec)
+    def _pod(
+        self, name: str, kind: str, metadata: object, spec: object, status: object = None
+    ) -> None:
+        servers = servers_of_pod(name, kind, spec, status)
         self.servers.extend(servers)
         if not servers and looks_like_an_api_server(metadata, spec):
             self._problem(f"{name}: none of its containers is seen to start kube-apiserver")

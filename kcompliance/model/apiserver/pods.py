@@ -5,6 +5,8 @@ Source: the Kubernetes API, `core/v1` PodSpec.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 
 from kcompliance.model.apiserver.arguments import Arguments, parse_argv
 from kcompliance.model.apiserver.command_line import find_arguments
@@ -25,24 +27,32 @@ from kcompliance.model.reading import REDACTED
 __all__ = ["looks_like_an_api_server", "servers_of_pod"]
 
 
-def servers_of_pod(name: str, kind: str, spec: object) -> list[ApiServer]:
-    """The API servers among the containers of a PodSpec; with several, each has its own name."""
+def servers_of_pod(name: str, kind: str, spec: object, status: object = None) -> list[ApiServer]:
+    """The API servers among the containers of a PodSpec; with several, each has its own name.
+
+    `status` is the pod's, where there is one: it tells since when each container runs.
+    """
     volumes = _volumes(at(spec, "volumes"))
     found = []
     for container in map(mapping, sequence(at(spec, "containers"))):
         arguments = _arguments(container)
         if arguments is None:
             continue
+        container_name = text(container.get("name")) or "?"
+        started_at, restarts = _run(status, container_name)
         found.append(
             ApiServer(
-                name=f"{name}/{text(container.get('name')) or '?'}",
+                name=f"{name}/{container_name}",
                 source=kind,
                 arguments=arguments,
                 version=_version(text(container.get("image")) or ""),
                 mounts=_mounts(container.get("volumeMounts"), volumes),
+                node=text(at(spec, "nodeName")),
+                started_at=started_at,
+                restarts=restarts,
             )
         )
-    return found if len(found) > 1 else [_renamed(server, name) for server in found]
+    return found if len(found) > 1 else [replace(server, name=name) for server in found]
 
 
 def looks_like_an_api_server(metadata: object, spec: object) -> bool:
@@ -57,14 +67,23 @@ def looks_like_an_api_server(metadata: object, spec: object) -> bool:
 _LABELS = ("component", "k8s-app", "app.kubernetes.io/name")
 
 
-def _renamed(server: ApiServer, name: str) -> ApiServer:
-    return ApiServer(
-        name=name,
-        source=server.source,
-        arguments=server.arguments,
-        version=server.version,
-        mounts=server.mounts,
-    )
+def _run(status: object, container: str) -> tuple[datetime | None, int | None]:
+    """Since when the container of this name runs, and how often it was started again."""
+    for each in map(mapping, sequence(at(status, "containerStatuses"))):
+        if each.get("name") == container:
+            count = each.get("restartCount")
+            restarts = count if isinstance(count, int) and count >= 0 else None
+            return _moment(at(each, "state", "running", "startedAt")), restarts
+    return None, None
+
+
+def _moment(value: object) -> datetime | None:
+    """A time as the API writes it, always with its zone; YAML may have read it as one already."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    return moment if isinstance(moment, datetime) and moment.tzinfo else None
 
 
 def _arguments(container: Mapping[str, object]) -> Arguments | None:

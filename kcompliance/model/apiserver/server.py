@@ -1,6 +1,7 @@
 """One kube-apiserver: its arguments, and where its files lie on the node."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from kcompliance.model.apiserver.arguments import Arguments
 from kcompliance.model.kubernetes_version import KubernetesVersion
@@ -73,6 +74,9 @@ class ApiServer:
     `mounts` None: the source does not tell them. `on_host`: a path that no mount covers is the
     same path on the node, because the server is no container (k3s) or because the tool mounts
     the files it is given at their own path (RKE2; kops, for the audit flags).
+
+    `node` is the node that runs it, `started_at` when its container did start and `restarts` how
+    often before: of a pod that was seen to run.
     """
 
     name: str
@@ -81,6 +85,9 @@ class ApiServer:
     version: KubernetesVersion | None = None
     mounts: tuple[Mount, ...] | None = None
     on_host: bool = False
+    node: str | None = None
+    started_at: datetime | None = None
+    restarts: int | None = None
 
     def mount_for(self, path: str) -> Mount | None:
         """The mount that decides about a path: the longest that is the path or above it."""

@@ -1,0 +1,1 @@
+"""One node, looked at through its own folders (`--node-root`)."""
