@@ -35,6 +35,8 @@ class Listing:
 
     objects: tuple[tuple[KubernetesObject, Raw], ...] = ()
     whole: bool
+    raws: tuple[Raw, ...] = ()
+    """What it was read from: of a whole one without any objects too."""
 
     def of_kind(self, kind: str) -> tuple[tuple[KubernetesObject, Raw], ...]:
         """The objects of this kind, each with the bytes that it stands in."""
