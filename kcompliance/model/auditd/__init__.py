@@ -1,0 +1,1 @@
+"""The kernel's audit: its rules, what they cover, and whether it runs."""

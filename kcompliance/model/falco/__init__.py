@@ -1,0 +1,1 @@
+"""Falco: its rules, and which writes they report."""
