@@ -105,6 +105,8 @@ class CataloguedStream:
     """In the order of the log, all revisions."""
     segments: dict[str, ArchivedSegment] = field(default_factory=dict)
     """By the name of the object."""
+    locks: set[LockMode] = field(default_factory=set)
+    """What the log asked for when each of its segments was committed."""
 
     @property
     def coverage(self) -> Coverage:
@@ -275,6 +277,11 @@ class _Fold:
             self._root_at_pin = commit.batch.before.extended(first).root
         for leaf in commit.leaves:
             self._add(leaf.record, leaf.index, commit.number)
+        for leaf in commit.leaves:
+            if isinstance(leaf.record, SegmentRecord):
+                stream = leaf.record.stream
+                mode = self._modes.get(stream, self._modes.get(None, LockMode.NONE))
+                self._stream(stream).locks.add(mode)
 
     def _add(self, record: object, leaf: int, commit: int) -> None:
         match record:
