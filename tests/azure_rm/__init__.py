@@ -1,0 +1,1 @@
+"""Azure Resource Manager on loopback: documented shapes, served to the unpatched SDKs."""
