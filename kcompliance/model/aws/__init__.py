@@ -1,0 +1,1 @@
+"""What AWS answered, understood: pure readers of its own JSON, one module for each subject."""
