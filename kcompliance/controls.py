@@ -30,7 +30,7 @@ from kcompliance.model.control import (
     SourceRef,
 )
 from kcompliance.model.finding import Confidence, Severity, Status
-from kcompliance.model.reading import Capture, Kind, Origin, Raw, Unreadable
+from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Unreadable
 from kcompliance.model.strict_yaml import StrictYamlError, load_strict_yaml
 
 __all__ = [
@@ -131,6 +131,7 @@ class _Reading(_File):
     collector: str = "files"
     text: str | None = None
     unreadable: str | None = None
+    absent: str | None = None
     permission: str | None = None
 
 
@@ -398,8 +399,13 @@ def _capture(read: _Reading, case: _Case, file_name: str) -> Capture:
         collector=read.collector,
         collected_at=datetime.fromisoformat(case.as_of),
     )
-    if read.unreadable is not None and read.text is None:
-        return Unreadable(origin=origin, reason=read.unreadable, permission=read.permission)
-    if read.text is None or read.unreadable is not None:
-        raise ControlsError(f"{file_name}: a reading needs one of text and unreadable")
-    return Raw(origin=origin, content=read.text.encode())
+    match read.text, read.unreadable, read.absent:
+        case str(text), None, None:
+            return Raw(origin=origin, content=text.encode())
+        case None, str(reason), None:
+            return Unreadable(origin=origin, reason=reason, permission=read.permission)
+        case None, None, str(reason):
+            return Absent(origin=origin, reason=reason)
+        case _:
+            reason = "a reading needs one of text, unreadable and absent"
+            raise ControlsError(f"{file_name}: {reason}")

@@ -7,6 +7,8 @@
   + BundleError               a bundle is damaged or not one (4)
   + OutputError               a result could not be written (4)
   + ControlsError             the package's own data is broken: a bug of ours (4)
+  + SourceError               what holds events could not or would not give what was asked (4)
+    + SourceRefused           it says no, and which permission is lacking
 
 Messages: lower case, no full stop, the object named, what the user wrote in quotes.
 """
@@ -21,6 +23,8 @@ __all__ = [
     "KcomplianceError",
     "NothingToScan",
     "OutputError",
+    "SourceError",
+    "SourceRefused",
     "UsageError",
 ]
 
@@ -98,6 +102,31 @@ class OutputError(KcomplianceError):
 
 class ControlsError(KcomplianceError):
     """The controls that the package ships do not hold together."""
+
+
+class SourceError(KcomplianceError):
+    """A source could not or would not give what was asked of it. The subclasses say which.
+
+    * SourceRefused     401, 403: `permission` is what would be needed
+    * and those of kcompliance.archive.interface
+    """
+
+    _name = "source"
+
+    @property
+    def code(self) -> str:
+        """A stable name for machines."""
+        return self._name
+
+
+class SourceRefused(SourceError):
+    """The source says no."""
+
+    _name = "source-refused"
+
+    def __init__(self, message: str, hint: str | None = None, *, permission: str | None) -> None:
+        super().__init__(message, hint)
+        self.permission = permission
 
 
 _CODES: dict[type[KcomplianceError], str] = {

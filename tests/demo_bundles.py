@@ -1,7 +1,8 @@
 """Builds what `kcompliance demo` shows: `python -m tests.demo_bundles` makes it anew.
 
-Both are the same self-managed cluster with three control-plane nodes, once with faults and once
-mended. A test compares the shipped bundles with what is built here.
+Two bundles are the same self-managed cluster with three control-plane nodes, once with faults and
+once mended. An AKS and an EKS cluster are folders of what `az … -o json` and `aws …` print. A test
+compares what is shipped with what is built here.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 from kcompliance.collect.bundle import write_bundle
 from kcompliance.collect.interface import Collected, Collection
 from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Unreadable
+from tests.azure_rm import documents
 
 __all__ = ["DEMO", "build"]
 
@@ -79,9 +81,63 @@ def build(folder: Path) -> None:
     """Write `faulty/` and `sound/` below a folder."""
     write_bundle(_collection("faulty", _faulty()), folder / "faulty")
     write_bundle(_collection("sound", _sound()), folder / "sound")
+    _write_outputs(folder / "aks", _aks())
+    _write_outputs(folder / "eks", _eks())
     (folder / "audit.log").write_bytes(_audit_log())
     (folder / "faulty-policy.yaml").write_text(FAULTY_POLICY, encoding="utf-8")
     (folder / "sound-policy.yaml").write_text(SOUND_POLICY, encoding="utf-8")
+
+
+def _write_outputs(folder: Path, outputs: dict[str, Any]) -> None:
+    folder.mkdir(parents=True)
+    for name, output in outputs.items():
+        (folder / name).write_text(json.dumps(output, indent=2) + "\n", encoding="utf-8")
+
+
+def _aks() -> dict[str, Any]:
+    """A setting that looks like auditing and ships the autoscaler's log only."""
+    autoscaler = documents.setting("cluster-autoscaler", name="logs")
+    return {
+        "aks-show.json": documents.as_az(documents.cluster()),
+        "diagnostic-settings-list.json": [documents.as_az(autoscaler)],
+        "diagnostic-settings-categories-list.json": {
+            "value": [documents.as_az(each) for each in documents.categories()]
+        },
+        "workspace-show.json": documents.as_az(documents.workspace()),
+    }
+
+
+def _eks() -> dict[str, Any]:
+    """Audit logs are on, and kept for a month."""
+    arn = "arn:aws:eks:eu-central-1:111122223333:cluster/prod"
+    group = "/aws/eks/prod/cluster"
+    cluster = {
+        "name": "prod",
+        "arn": arn,
+        "createdAt": "2024-03-01T08:00:00+00:00",
+        "version": "1.33",
+        "endpoint": "https://0123456789ABCDEF.gr7.eu-central-1.eks.amazonaws.com",
+        "logging": {
+            "clusterLogging": [
+                {"types": ["api", "audit", "authenticator"], "enabled": True},
+                {"types": ["controllerManager", "scheduler"], "enabled": False},
+            ]
+        },
+        "status": "ACTIVE",
+        "platformVersion": "eks.12",
+    }
+    log_group = {
+        "logGroupName": group,
+        "creationTime": 1709280000000,
+        "retentionInDays": 30,
+        "metricFilterCount": 0,
+        "arn": f"arn:aws:logs:eu-central-1:111122223333:log-group:{group}:*",
+        "storedBytes": 84213771,
+    }
+    return {
+        "describe-cluster.json": {"cluster": cluster},
+        "describe-log-groups.json": {"logGroups": [log_group]},
+    }
 
 
 def _audit_log() -> bytes:

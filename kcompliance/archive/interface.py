@@ -10,7 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-from kcompliance.errors import ExitCode, KcomplianceError
+from kcompliance.errors import ExitCode, SourceError, SourceRefused
 from kcompliance.ledger import (
     FilePartition,
     IndexPartition,
@@ -162,34 +162,6 @@ class ArchivedStream:
 
 
 # --- sources ----------------------------------------------------------------------------------
-
-
-class SourceError(KcomplianceError):
-    """A source could not or would not give what was asked of it. The subclasses say which.
-
-    * SourceRefused     401, 403: `permission` is what would be needed
-    * NothingToArchive  nothing matches the patterns or paths (usage, 2)
-    * PartLost          what was being read is gone for a technical reason: read the part again
-    * SourceGone        an index or file was deleted while it was read, or before
-    * CopiesDiffer      the copies of a shard hold different numbers of events
-    """
-
-    _name = "source"
-
-    @property
-    def code(self) -> str:
-        """A stable name for machines."""
-        return self._name
-
-
-class SourceRefused(SourceError):
-    """The source says no."""
-
-    _name = "source-refused"
-
-    def __init__(self, message: str, hint: str | None = None, *, permission: str | None) -> None:
-        super().__init__(message, hint)
-        self.permission = permission
 
 
 class NothingToArchive(SourceError):

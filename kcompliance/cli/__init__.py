@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from kcompliance import __version__
+from kcompliance.cli.approve import approve
 from kcompliance.cli.archive import app as archive_app
 from kcompliance.cli.controls import app as controls_app
 from kcompliance.cli.demo import demo
 from kcompliance.cli.keys import app as keys_app
 from kcompliance.cli.policy import app as policy_app
+from kcompliance.cli.preflight import preflight
 from kcompliance.cli.scan import scan
 from kcompliance.cli.terminal import note, put, report_error, wants_json
 from kcompliance.cli.verify import verify
@@ -28,6 +30,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command()(scan)
+app.command()(preflight)
+app.command()(approve)
 app.command()(verify)
 app.add_typer(archive_app, name="archive")
 app.add_typer(keys_app, name="keys")

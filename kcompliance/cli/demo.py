@@ -14,8 +14,12 @@ from kcompliance.errors import KcomplianceError
 __all__ = ["demo"]
 
 
+_OF_AKS = ("KC-AUD-001", "KC-AUD-003")
+_OF_EKS = ("KC-AUD-004", "KC-RET-009")
+
+
 def demo() -> None:
-    """Scan two sample clusters, try their policies, archive a log and catch one changed bit.
+    """Scan sample clusters, try their policies, archive a log and catch one changed bit.
 
     Everything comes with kcompliance; the archive is made in a temporary folder and removed.
 
@@ -42,13 +46,19 @@ def demo() -> None:
 def _scan(folder: Path) -> None:
     from kcompliance.cli.config import NO_CONFIG
 
-    for name, words in (
-        ("faulty", "a cluster whose audit trail has holes"),
-        ("sound", "the same cluster, mended"),
+    for name, words, controls in (
+        ("faulty", "a cluster whose audit trail has holes", ()),
+        ("sound", "the same cluster, mended", ()),
+        ("aks", "an AKS cluster, from what az printed", _OF_AKS),
+        ("eks", "an EKS cluster, from what aws printed", _OF_EKS),
     ):
-        put(f"== {words}: kcompliance scan {name}/ --allow-manual ==\n\n")
+        chosen = "".join(f" --control {control}" for control in controls)
+        put(f"== {words}: kcompliance scan {name}/ --allow-manual{chosen} ==\n\n")
+        options = ScanOptions(
+            targets=(str(folder / name),), allow_manual=True, controls=tuple(controls)
+        )
         try:
-            run_scan(ScanOptions(targets=(str(folder / name),), allow_manual=True), NO_CONFIG)
+            run_scan(options, NO_CONFIG)
         except typer.Exit as finished:
             put(f"exit code {finished.exit_code}\n\n")
 

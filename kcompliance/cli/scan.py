@@ -21,8 +21,10 @@ from kcompliance.model.control import Platform
 from kcompliance.model.finding import Severity
 
 if TYPE_CHECKING:
+    from kcompliance.baseline import Baseline
     from kcompliance.cli.config import Config
     from kcompliance.collect.interface import Collection
+    from kcompliance.collect.node.collector import Node
     from kcompliance.model.control import Control
     from kcompliance.model.reading import Unreadable
     from kcompliance.report import ChosenFramework, Outcome
@@ -48,14 +50,14 @@ def _use_config(ctx: typer.Context, path: Path | None) -> Path | None:
 def scan(
     ctx: typer.Context,
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="TARGET...",
             help="A file, a folder, a saved bundle, - for standard input, kube[:CONTEXT], "
-            "or @NAME from kcompliance.yaml.",
+            "or @NAME from kcompliance.yaml; may be left out with --node-root.",
             show_default=False,
         ),
-    ],
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -72,6 +74,22 @@ def scan(
         typer.Option(
             help="Where the cluster runs, if its own answers do not tell.",
             envvar="KCOMPLIANCE_PLATFORM",
+        ),
+    ] = None,
+    node_root: Annotated[
+        str | None,
+        typer.Option(
+            help="Look at this node too: the folder at which its / is mounted, such as /host.",
+            envvar="KCOMPLIANCE_NODE_ROOT",
+            metavar="DIR",
+        ),
+    ] = None,
+    node_name: Annotated[
+        str | None,
+        typer.Option(
+            help="The node's name as Kubernetes has it; else that of its /etc/hostname.",
+            envvar=["KCOMPLIANCE_NODE_NAME", "NODE_NAME"],
+            metavar="NAME",
         ),
     ] = None,
     as_of: Annotated[
@@ -129,6 +147,31 @@ def scan(
             envvar="KCOMPLIANCE_ALLOW_MANUAL",
         ),
     ] = False,
+    approved: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What was approved, as kcompliance approve wrote it; else kcompliance.lock beside "
+            "the configuration or in this folder, where there is one.",
+            envvar="KCOMPLIANCE_APPROVED",
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SCAN.json",
+            help="Tell what is new since this scan, which was written with --format json.",
+            envvar="KCOMPLIANCE_BASELINE",
+        ),
+    ] = None,
+    new_only: Annotated[
+        bool,
+        typer.Option(
+            "--new-only",
+            help="Let fails that the baseline has too not count for the exit code.",
+            envvar="KCOMPLIANCE_NEW_ONLY",
+        ),
+    ] = False,
     format_: Annotated[
         Format,
         typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT"),
@@ -176,8 +219,10 @@ def scan(
     """
     run_scan(
         ScanOptions(
-            targets=tuple(targets),
+            targets=tuple(targets or ()),
             platform=platform,
+            node_root=node_root,
+            node_name=node_name,
             as_of=as_of,
             controls=tuple(controls or ()),
             frameworks=tuple(frameworks or ()),
@@ -185,6 +230,9 @@ def scan(
             severity=severity,
             fail_on=fail_on,
             allow_manual=allow_manual,
+            approved=approved,
+            baseline=baseline,
+            new_only=new_only,
             format=format_,
             output=output,
             save_bundle=save_bundle,
@@ -201,6 +249,8 @@ class ScanOptions:
 
     targets: tuple[str, ...]
     platform: Platform | None = None
+    node_root: str | None = None
+    node_name: str | None = None
     as_of: str | None = None
     controls: tuple[str, ...] = ()
     frameworks: tuple[str, ...] = ()
@@ -208,6 +258,9 @@ class ScanOptions:
     severity: Severity = Severity.LOW
     fail_on: Severity = Severity.LOW
     allow_manual: bool = False
+    approved: Path | None = None
+    baseline: Path | None = None
+    new_only: bool = False
     format: Format = Format.TABLE
     output: Path | None = None
     save_bundle: Path | None = None
@@ -217,7 +270,9 @@ class ScanOptions:
 
 def run_scan(options: ScanOptions, config: "Config") -> None:
     """Choose, collect, evaluate, report; ends with `typer.Exit`."""
+    from kcompliance.cli.approved_lock import refuse_missing, to_be_compared
     from kcompliance.cli.choices import choose_controls, choose_frameworks, choose_parameters
+    from kcompliance.cli.declarations import with_declarations
     from kcompliance.collect.bundle import write_bundle
     from kcompliance.collect.targets import collect
     from kcompliance.report import render_json, render_table
@@ -231,17 +286,22 @@ def run_scan(options: ScanOptions, config: "Config") -> None:
             "nothing would be checked: choose other controls or frameworks",
         )
     choose_parameters(options.parameters, config.parameters, {})
+    refuse_missing(options.approved)
+    baseline = _baseline(options)
+    node = _node(options)
     with progress(options.progress) as tell:
-        collection = collect(options.targets, config.targets, options.platform, now, tell)
+        collection = collect(options.targets, config.targets, options.platform, now, tell, node)
     collection = replace(
         collection,
         as_of=collection.as_of if options.as_of is None else _moment(options.as_of, now),
         parameters=choose_parameters(options.parameters, config.parameters, collection.parameters),
     )
+    collection = to_be_compared(collection, options.approved, config.path, now)
+    collection = with_declarations(collection, config.path, config.declarations)
     if options.save_bundle is not None:
         write_bundle(collection, options.save_bundle)
     _refuse_nothing(collection)
-    outcome = _outcome(collection, controls, frameworks, options)
+    outcome = _outcome(collection, controls, frameworks, options, baseline)
     if options.format is Format.JSON:
         put(render_json(outcome), options.output)
     else:
@@ -249,40 +309,86 @@ def run_scan(options: ScanOptions, config: "Config") -> None:
     raise typer.Exit(outcome.exit_code)
 
 
+def _baseline(options: ScanOptions) -> "Baseline | None":
+    """Read before anything else, so that a wrong one costs no scan."""
+    from kcompliance.baseline import MAX_BASELINE_BYTES, read_baseline
+
+    if options.baseline is None:
+        if options.new_only:
+            raise UsageError("--new-only needs a --baseline", "give the report of a former scan")
+        return None
+    try:
+        with options.baseline.open("rb") as file:
+            data = file.read(MAX_BASELINE_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f'cannot read "{options.baseline}": {error.strerror}') from error
+    if len(data) > MAX_BASELINE_BYTES:
+        raise UsageError(f'"{options.baseline}" is too large for a report of a scan')
+    return read_baseline(data, str(options.baseline))
+
+
+def _node(options: ScanOptions) -> "Node | None":
+    """The node that is to be looked at; UsageError where there is neither one nor a target."""
+    from kcompliance.collect.node.collector import open_node
+
+    if options.node_root is not None:
+        return open_node(options.node_root, options.node_name or None)
+    if not options.targets:
+        raise UsageError("missing argument TARGET", "name one, or a node with --node-root DIR")
+    return None
+
+
 def _outcome(
     collection: "Collection",
     controls: "tuple[Control, ...]",
     frameworks: "tuple[ChosenFramework, ...]",
     options: ScanOptions,
+    baseline: "Baseline | None",
 ) -> "Outcome":
     from kcompliance.cli.choices import asked_by
+    from kcompliance.cli.declarations import declared_for, without_declarations
     from kcompliance.controls import published_policies
     from kcompliance.model.assemble import assemble
     from kcompliance.report import Outcome, Target
-    from kcompliance.scan import evaluate, exit_code
+    from kcompliance.scan import evaluate, exit_code, not_known
+    from kcompliance.waivers import STALE, declare, review, stale_findings
 
     published = published_policies()
     targets = tuple(
         Target(
-            cluster=assemble(found.name, found.captures, found.platform, published),
+            cluster=assemble(
+                found.name, without_declarations(found.captures), found.platform, published
+            ),
             captures=found.captures,
         )
         for found in collection.targets
     )
-    judged = tuple(
+    seen = tuple(
         item
         for item in evaluate([t.cluster for t in targets], controls, collection.parameters)
         if not frameworks or asked_by(frameworks, item.aspect)
     )
+    declared = declared_for(collection.targets)
+    reviewed = review(seen, declared, collection.as_of)
+    stale = tuple(stale_findings(reviewed))
+    judged = (*declare(seen, declared, collection.as_of), *stale)
     return Outcome(
         as_of=collection.as_of,
         targets=targets,
-        controls=controls,
+        controls=(*controls, STALE) if stale else controls,
         judged=judged,
         parameters=collection.parameters,
         frameworks=frameworks,
         shown_from=options.severity,
-        exit_code=exit_code(judged, options.fail_on, allow_manual=options.allow_manual),
+        declarations=reviewed,
+        baseline=baseline,
+        new_only=options.new_only,
+        exit_code=exit_code(
+            judged,
+            options.fail_on,
+            allow_manual=options.allow_manual,
+            known=baseline.knows if baseline is not None and options.new_only else not_known,
+        ),
     )
 
 
@@ -302,8 +408,9 @@ def _refuse_nothing(collection: "Collection") -> None:
     """Where not one thing was read there is nothing to judge, and no report that looks like one."""
     from kcompliance.model.reading import Kind, Raw, Unreadable
 
+    not_of_it = (Kind.ENDPOINT, Kind.ELASTICSEARCH_STORE, Kind.DECLARATIONS, Kind.APPROVED)
     captures = [capture for target in collection.targets for capture in target.captures]
-    if any(isinstance(c, Raw) and c.origin.kind is not Kind.ENDPOINT for c in captures):
+    if any(isinstance(c, Raw) and c.origin.kind not in not_of_it for c in captures):
         return
     gaps = [capture for capture in captures if isinstance(capture, Unreadable)]
     names = ", ".join(target.name for target in collection.targets)
@@ -327,5 +434,6 @@ def _hint(gaps: "list[Unreadable]") -> str:
 
 _WHAT_IS_KNOWN = (
     "a scan needs a kube-apiserver manifest, command line or configuration (kubeadm, k3s, RKE2), "
-    "an audit policy, a saved bundle, or a reachable kube:CONTEXT"
+    "an audit policy, answers of Azure, AWS or Elasticsearch, a saved bundle, or a target that "
+    "answers: kube:, aks:, eks: or elasticsearch+https:"
 )

@@ -14,6 +14,7 @@ from kcompliance.collect.interface import Progress
 from kcompliance.collect.kubeconfig import without_credentials
 from kcompliance.collect.recognise import Recognised, recognise
 from kcompliance.model.apiserver import audit_settings
+from kcompliance.model.approval.approved import APPROVED_FILE
 from kcompliance.model.assemble import assemble
 from kcompliance.model.documents import Malformed, Unsure
 from kcompliance.model.in_force import is_copy_of
@@ -124,6 +125,8 @@ def _read(found: _File) -> bytes | None:
 
 def _worth_opening(path: Path) -> bool:
     """A regular file with a likely ending; logs of any size lie in such folders too."""
+    if path.name == APPROVED_FILE:
+        return False  # what was approved is no part of what runs
     info = path.lstat()
     if stat.S_ISLNK(info.st_mode):
         if _link_stays_inside(path):

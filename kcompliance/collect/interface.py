@@ -28,6 +28,8 @@ class Collected:
     captures: tuple[Capture, ...]
     platform: Platform | None = None
     """Where the user named it, by `--platform` or by the kind of target."""
+    saved: bool = False
+    """Whether it came out of a bundle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,7 @@ CONTROL_NEEDS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "KC-CMP-007": _POLICY,
     "KC-CMP-009": (*_FLAGS, Kind.METRICS),
     "KC-CMP-010": (*_FLAGS, Kind.METRICS),
+    "KC-CMP-012": (Kind.API_SERVER_PODS,),
     "KC-MON-001": (Kind.OBJECTS, Kind.NODES, Kind.DAEMON_SETS, Kind.FORWARDER_PODS),
     "KC-MON-002": (
         *_FLAGS,
@@ -159,6 +160,7 @@ CONTROL_NEEDS: Final[Mapping[str, tuple[Kind, ...]]] = {
     ),
     "KC-PRO-005": (*_FLAGS, Kind.WEBHOOK_CONFIG),
     "KC-PRO-009": (Kind.ARCHIVE,),
+    "KC-PRO-011": (Kind.SERVICES,),
     "KC-PRO-012": (*_FLAGS, Kind.RBAC, Kind.KUBELET_CONFIG),
     "KC-RET-003": (Kind.CRON_JOBS,),
     "KC-RET-005": (Kind.ARCHIVE,),

@@ -9,10 +9,27 @@ from typing import Any
 import msgspec
 import yaml
 
+from kcompliance.collect.aws.recognise import recognise_aws
+from kcompliance.collect.azure.recognise import azure_answer
+from kcompliance.collect.recognise_forwarders import (
+    OF_FORWARDERS,
+    is_of_forwarders,
+    redact_forwarders,
+)
+from kcompliance.collect.recognise_watchers import (
+    OF_WATCHERS,
+    kind_of_watcher_text,
+    mentions_watchers,
+)
+from kcompliance.collect.search.recognise import search_answer
+from kcompliance.collect.secret_settings import redact_settings
 from kcompliance.model.apiserver import api_servers_in, parse_command_line, parse_flagz
 from kcompliance.model.assemble import looks_like_policy, policies_in
+from kcompliance.model.azure.answer import kind_of_id
 from kcompliance.model.documents import Malformed, Unsure, read_documents, split_documents
 from kcompliance.model.go_tree import is_json
+from kcompliance.model.kubelet_config import is_kubelet_config, kubelet_fields
+from kcompliance.model.listing import LISTED, listed_in
 from kcompliance.model.reading import REDACTED, Kind
 
 __all__ = ["Recognised", "recognise", "redact_environment"]
@@ -22,6 +39,10 @@ _WORTH_PARSING = re.compile(
     rb"|Microsoft\.ContainerService|:eks:|level[\"']?\s*:\s*[\"']?(None|Metadata|Request)",
     re.IGNORECASE,
 )
+_OBJECTS_ASKED_ABOUT = re.compile(
+    rb"rbac\.authorization\.k8s\.io|KubeletConfiguration|" + OF_WATCHERS + rb"|" + OF_FORWARDERS
+)
+"""Such a file that cannot be read hides no server; templates of charts are full of them."""
 _LONGEST_COMMAND_LINE = 256 * 1024
 
 
@@ -39,7 +60,21 @@ def recognise(data: bytes) -> Recognised | None:
 
     Raises `Malformed` or `Unsure` where they mention something of ours but cannot be read.
     """
-    if not _WORTH_PARSING.search(data) or _is_log(data):
+    watching = kind_of_watcher_text(data)
+    if watching is not None:
+        return Recognised(kind=watching, content=data)
+    answer = recognise_aws(data)
+    if answer is not None:
+        return Recognised(kind=answer.kind, content=answer.content, redactions=answer.redactions)
+    azure = azure_answer(data)
+    if azure is not None:
+        return Recognised(kind=azure[0], content=azure[1], redactions=azure[2])
+    searched = search_answer(data)
+    if searched is not None:
+        return Recognised(kind=searched[0], content=searched[1], redactions=searched[2])
+    if not _WORTH_PARSING.search(data):
+        return _of_objects_alone(data) if _OBJECTS_ASKED_ABOUT.search(data) else None
+    if _is_log(data):
         return None
     if b"apiserver_audit_" in data and not is_json(data) and b"# TYPE" in data:
         lines = [line for line in data.splitlines(keepends=True) if b"apiserver_audit_" in line]
@@ -56,7 +91,35 @@ def recognise(data: bytes) -> Recognised | None:
         return None
     _refuse_mixture(documents)
     kind = _kind_of(documents[0], data)
-    return Recognised(kind=kind, content=data) if kind else _objects(documents, data)
+    if kind is None:
+        return _objects(documents, data)
+    return Recognised(kind=kind, content=data) if len(documents) == 1 else _first_only(kind, data)
+
+
+def _first_only(kind: Kind, data: bytes) -> Recognised:
+    """Nobody reads what stands behind the first document, and it may be a Secret."""
+    chunks = split_documents(data)
+    first = next(index for index, chunk in enumerate(chunks) if read_documents(chunk))
+    behind = (i for i, chunk in enumerate(chunks) if i > first and read_documents(chunk))
+    return Recognised(
+        kind=kind,
+        content=b"".join(chunks[: first + 1]),
+        redactions=tuple(f"/{index}" for index in behind),
+    )
+
+
+def _of_objects_alone(data: bytes) -> Recognised | None:
+    """A file that mentions nothing but objects, of which a part is as good as none."""
+    try:
+        documents = [] if _is_log(data) else read_documents(data)
+    except (Malformed, Unsure):
+        return None
+    if len(documents) == 1 and is_kubelet_config(documents[0]):
+        try:
+            return Recognised(kind=Kind.KUBELET_CONFIG, content=kubelet_fields(documents[0]))
+        except ValueError:
+            raise Malformed("its fields are of other types than a kubelet takes") from None
+    return _objects(documents, data) if documents else None
 
 
 def _refuse_mixture(documents: list[Any]) -> None:
@@ -100,7 +163,7 @@ def _kind_of(document: Any, data: bytes) -> Kind | None:
         return Kind.VERSION
     if document.get("kind") == "Flagz" and parse_flagz(data) is not None:
         return Kind.FLAGZ
-    if "/providers/microsoft.containerservice/managedclusters/" in str(document.get("id")).lower():
+    if kind_of_id(document.get("id")) is Kind.AKS_CLUSTER:
         return Kind.AKS_CLUSTER
     cluster = document.get("cluster", document)
     if isinstance(cluster, dict) and ":eks:" in str(cluster.get("arn")):
@@ -125,7 +188,8 @@ def _objects(documents: list[Any], data: bytes) -> Recognised | None:
         kept, redactions = _reduced(documents[0], "")
         if kept is None:
             return None
-        redactions += redact_environment(kept, "")
+        redactions += [*redact_environment(kept, ""), *redact_settings(kept, "")]
+        redactions += redact_forwarders(kept, "")
         content = data if not redactions else json.dumps(kept, ensure_ascii=False).encode()
         return Recognised(kind=Kind.OBJECTS, content=content, redactions=tuple(redactions))
     chunks, redactions = [], []
@@ -136,6 +200,8 @@ def _objects(documents: list[Any], data: bytes) -> Recognised | None:
                 redactions += [f"/{index}"] if document is not None else []
                 continue
             dropped += redact_environment(kept, f"/{index}")
+            dropped += redact_settings(kept, f"/{index}")
+            dropped += redact_forwarders(kept, f"/{index}")
             redactions += dropped
             chunks.append(_dumped(kept) if dropped else chunk)
     if not chunks:
@@ -168,6 +234,10 @@ def _relevant(document: Any, list_kind: str) -> bool:
     if isinstance(document, dict) and "kind" not in document and list_kind.endswith("List"):
         document = {**document, "kind": list_kind.removesuffix("List")}
     found = api_servers_in(document)
+    if any(LISTED.get(str(item.get("kind"))) is Kind.RBAC for item in listed_in(document)):
+        return True
+    if mentions_watchers(document) or any(map(is_of_forwarders, listed_in(document))):
+        return True
     return bool(found.servers or found.problems) or any(policies_in(document))
 
 

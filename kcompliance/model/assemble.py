@@ -11,12 +11,18 @@ from kcompliance.model.apiserver import (
     parse_command_line,
     parse_flagz,
 )
+from kcompliance.model.approval.approved import Approved, WrongLock, read_lock
+from kcompliance.model.azure.answer import WrongAnswer, resources_in
+from kcompliance.model.azure.estate import AZURE_KINDS
+from kcompliance.model.azure.resource_id import ResourceId
 from kcompliance.model.cluster import Cluster, NotAsked, PolicyText, PublishedPolicy
 from kcompliance.model.control import Platform
 from kcompliance.model.documents import Malformed, Unsure, read_documents
 from kcompliance.model.kubernetes_version import KubernetesVersion
 from kcompliance.model.listing import LISTED, KubernetesObject, Listing, listed_in
 from kcompliance.model.metrics import AuditMetrics, read_audit_metrics
+from kcompliance.model.node_facts import NodeFacts, read_node_facts
+from kcompliance.model.on_node import node_of
 from kcompliance.model.reading import Absent, Capture, Kind, Raw, Reading, Seen, Unreadable
 from kcompliance.model.webhook_config import WebhookFile, webhook_file
 
@@ -31,12 +37,15 @@ class _Parts:
     policies: list[PolicyText] = field(default_factory=list)
     webhook_files: list[WebhookFile] = field(default_factory=list)
     gaps: list[Unreadable] = field(default_factory=list)
+    absents: list[Absent] = field(default_factory=list)
     hints: list[tuple[Platform, str, Raw]] = field(default_factory=list)
     versions: list[KubernetesVersion] = field(default_factory=list)
     flagz: Reading[Mapping[str, str]] | NotAsked = field(default_factory=NotAsked)
     metrics: Reading[AuditMetrics] | NotAsked = field(default_factory=NotAsked)
     listings: dict[Kind, Listing | Unreadable | Absent] = field(default_factory=dict)
     texts: dict[Kind, list[Raw]] = field(default_factory=dict)
+    approved: Reading[Approved] | NotAsked = field(default_factory=NotAsked)
+    nodes: dict[str, Seen[NodeFacts]] = field(default_factory=dict)
 
 
 def assemble(
@@ -56,13 +65,15 @@ def assemble(
             case Unreadable():
                 parts.gaps.append(capture)
             case Absent():
-                pass  # a server without this feature: nothing can be read, nothing is missing
+                parts.absents.append(capture)
         if isinstance(capture, Raw):
             continue
         if capture.origin.kind is Kind.FLAGZ and not isinstance(parts.flagz, Seen):
             parts.flagz = capture
         if capture.origin.kind is Kind.METRICS and not isinstance(parts.metrics, Seen):
             parts.metrics = capture
+        if capture.origin.kind is Kind.APPROVED and not isinstance(parts.approved, Seen):
+            parts.approved = capture
         if capture.origin.kind in _LISTS:
             parts.listings.setdefault(capture.origin.kind, capture)
     decided, because, raws = _platform(parts, platform)
@@ -81,7 +92,10 @@ def assemble(
         flagz=parts.flagz,
         metrics=parts.metrics,
         listings=parts.listings,
+        nodes=tuple(parts.nodes[name] for name in sorted(parts.nodes)),
         texts={kind: tuple(raws) for kind, raws in parts.texts.items()},
+        approved=parts.approved,
+        absents=tuple(parts.absents),
         gaps=tuple(sorted(parts.gaps, key=lambda gap: (gap.origin.resource, gap.reason))),
     )
 
@@ -114,7 +128,12 @@ def _image_versions(servers: list[Seen[ApiServer]]) -> list[KubernetesVersion]:
 # --- captures to values --------------------------------------------------------------------
 
 _LISTS = frozenset({*LISTED.values(), Kind.FORWARDER_PODS})
-_TEXTS = frozenset({Kind.AUDITD_RULES, Kind.AUDITD_STATUS, Kind.FALCO_RULES})
+_TEXTS = frozenset(
+    {Kind.ARCHIVE, Kind.KUBELET_CONFIG, Kind.AUDITD_RULES, Kind.AUDITD_STATUS, Kind.FALCO_RULES}
+)
+_AZURE_TEXTS = AZURE_KINDS - {Kind.AKS_CLUSTER, Kind.AZURE_DIAGNOSTIC_SETTINGS}
+_CLOUDS = frozenset(kind for kind in Kind if kind.value.startswith(("aws-", "elasticsearch-")))
+"""Answers of a cloud or a store, which the modules of that one understand."""
 
 
 def _read(raw: Raw, parts: _Parts) -> None:
@@ -129,9 +148,12 @@ def _read(raw: Raw, parts: _Parts) -> None:
         Kind.AUDIT_POLICY: _read_policy,
         Kind.WEBHOOK_CONFIG: _read_webhook_config,
         Kind.AKS_CLUSTER: _read_aks,
+        Kind.AZURE_DIAGNOSTIC_SETTINGS: _read_azure_settings,
         Kind.EKS_CLUSTER: _read_eks,
+        Kind.APPROVED: _read_approved,
+        Kind.NODE_FACTS: _read_node_facts,
         **dict.fromkeys(_LISTS, _read_list),
-        **dict.fromkeys(_TEXTS, _read_text),
+        **dict.fromkeys(_TEXTS | _CLOUDS | _AZURE_TEXTS, _read_text),
     }
     reader = readers.get(raw.origin.kind)
     if reader is None:
@@ -222,7 +244,12 @@ def _read_command_line(raw: Raw, parts: _Parts) -> None:
     if arguments is None:
         _gap(raw, "no kube-apiserver command line in it", parts)
         return
-    server = ApiServer(name=raw.origin.resource, source="command line", arguments=arguments)
+    server = ApiServer(
+        name=raw.origin.resource,
+        source="command line",
+        arguments=arguments,
+        node=node_of(raw),
+    )
     parts.api_servers.append(Seen(value=server, raw=raw))
 
 
@@ -240,9 +267,31 @@ def _read_webhook_config(raw: Raw, parts: _Parts) -> None:
 
 
 def _read_aks(raw: Raw, parts: _Parts) -> None:
-    cluster = _only_mapping(raw, parts)
-    if cluster:
-        parts.hints.append((Platform.AKS, f"{cluster.get('id', 'a managed cluster')} is AKS", raw))
+    """One managed cluster, or a list of them; what they say is for the checks of AKS."""
+    try:
+        clusters, _ = resources_in(raw.content)
+    except WrongAnswer as error:
+        _gap(raw, f"could not be read: {error}", parts)
+        return
+    if not clusters:
+        _gap(raw, "could not be read: a list without a cluster", parts)
+        return
+    for cluster in clusters:
+        parts.hints.append((Platform.AKS, f"{cluster.id} is AKS", raw))
+    _read_text(raw, parts)
+
+
+def _read_azure_settings(raw: Raw, parts: _Parts) -> None:
+    """Settings of a managed cluster show that there is one."""
+    _read_text(raw, parts)
+    try:
+        settings, _ = resources_in(raw.content)
+    except WrongAnswer:
+        return  # the checks of AKS tell it
+    for setting in settings:
+        owner = ResourceId(setting.id).parent
+        if ResourceId(owner).type == "microsoft.containerservice/managedclusters":
+            parts.hints.append((Platform.AKS, f"{owner} is AKS", raw))
 
 
 def _read_eks(raw: Raw, parts: _Parts) -> None:
@@ -251,6 +300,29 @@ def _read_eks(raw: Raw, parts: _Parts) -> None:
     arn = cluster.get("arn") if isinstance(cluster, dict) else None
     if answer:
         parts.hints.append((Platform.EKS, f"{arn or 'a described cluster'} is EKS", raw))
+        _read_text(raw, parts)
+
+
+def _read_node_facts(raw: Raw, parts: _Parts) -> None:
+    facts = read_node_facts(raw.content)
+    if isinstance(facts, str):
+        _gap(raw, f"could not be read: {facts}", parts)
+    elif facts.node in parts.nodes and parts.nodes[facts.node].value != facts:
+        _gap(raw, f"not judged: the node {facts.node} was looked at a second time", parts)
+    else:
+        parts.nodes[facts.node] = Seen(value=facts, raw=raw)
+
+
+def _read_approved(raw: Raw, parts: _Parts) -> None:
+    if isinstance(parts.approved, Seen) and parts.approved.raw.content != raw.content:
+        _gap(raw, "not judged: a second one was given, and only one can count", parts)
+        return
+    try:
+        parts.approved = Seen(value=read_lock(raw.content), raw=raw)
+    except WrongLock as error:
+        gap = Unreadable(origin=raw.origin, reason=f"could not be read: {error}")
+        parts.approved = gap
+        parts.gaps.append(gap)
 
 
 def _read_text(raw: Raw, parts: _Parts) -> None:
@@ -272,7 +344,7 @@ def _read_list(raw: Raw, parts: _Parts) -> None:
         _gap(raw, "not judged: this list is a second cluster's; scan it on its own", parts)
         return
     objects = tuple((item, raw) for item in items if isinstance(item, dict))
-    parts.listings[kind] = Listing(objects=objects, whole=True)
+    parts.listings[kind] = Listing(objects=objects, whole=True, raws=(raw,))
 
 
 def _keep_listed(document: KubernetesObject, raw: Raw, parts: _Parts) -> None:
@@ -282,7 +354,9 @@ def _keep_listed(document: KubernetesObject, raw: Raw, parts: _Parts) -> None:
     if kind is None or (isinstance(before, Listing) and before.whole):
         return
     objects = before.objects if isinstance(before, Listing) else ()
-    parts.listings[kind] = Listing(objects=(*objects, (document, raw)), whole=False)
+    raws = before.raws if isinstance(before, Listing) else ()
+    raws = raws if raw in raws else (*raws, raw)
+    parts.listings[kind] = Listing(objects=(*objects, (document, raw)), whole=False, raws=raws)
 
 
 def _read_objects(raw: Raw, parts: _Parts) -> None:
@@ -296,7 +370,8 @@ def _read_objects(raw: Raw, parts: _Parts) -> None:
             name = server.name
             if raw.origin.kind is Kind.OBJECTS:
                 name = f"{raw.origin.resource} {server.name}"
-            parts.api_servers.append(Seen(value=replace(server, name=name), raw=raw))
+            node = server.node or node_of(raw)
+            parts.api_servers.append(Seen(value=replace(server, name=name, node=node), raw=raw))
         for problem in found.problems:
             _gap(raw, problem, parts)
         place = f"/{index}" if len(documents) > 1 else ""

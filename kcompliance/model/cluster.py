@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kcompliance.model.apiserver import ApiServer
+from kcompliance.model.approval.approved import Approved
 from kcompliance.model.control import Platform
 from kcompliance.model.finding import Confidence
 from kcompliance.model.kubernetes_version import KubernetesVersion
@@ -66,6 +67,10 @@ class Cluster:
     """The nodes that were looked at from within, by `--node-root` or out of a bundle of it."""
     texts: Mapping[Kind, tuple[Raw, ...]] = field(default_factory=dict)
     """Texts that only the checks of one subject understand, such as rules of auditd."""
+    approved: Reading[Approved] | NotAsked = NotAsked()
+    """What somebody approved of, of this cluster and of others."""
+    absents: tuple[Absent, ...] = ()
+    """What its source said it has none of."""
     gaps: tuple[Unreadable, ...] = ()
     """All that was asked for and could not be read or understood."""
 

@@ -47,7 +47,7 @@ class Confidence(StrEnum):
 
 
 _ENOUGH_FOR_PASS = frozenset(Confidence) - {Confidence.ASSUMED_POLICY}
-LIVE_COLLECTORS = frozenset({"kubernetes"})
+LIVE_COLLECTORS = frozenset({"archive", "aws", "azure", "elasticsearch", "kubernetes", "node"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,15 @@ import msgspec
 
 from kcompliance.archive.proof_files import EVENT_PROOF_SCHEMA, EventProofV1
 from kcompliance.collect.bundle import BUNDLE_SCHEMA, Bundle
+from kcompliance.model.approval.approved import LOCK_SCHEMA, Approved
+from kcompliance.report.json_approve import APPROVE_SCHEMA, Approval
 from kcompliance.report.json_archive import LIST_SCHEMA, SHOW_SCHEMA, ArchiveList, SegmentShow
 from kcompliance.report.json_controls import CONTROLS_SCHEMA, Controls
 from kcompliance.report.json_coverage import COVERAGE_SCHEMA, PolicyCoverage
 from kcompliance.report.json_error import ERROR_SCHEMA, ErrorReport
 from kcompliance.report.json_policy import EXPLAIN_SCHEMA, LINT_SCHEMA, Explain, LintReport
 from kcompliance.report.json_policy_test import POLICY_TEST_SCHEMA, PolicyTestReport
+from kcompliance.report.json_preflight import PREFLIGHT_SCHEMA, PreflightReport
 from kcompliance.report.json_prove import (
     PROOF_CHECK_SCHEMA,
     PROVE_SCHEMA,
@@ -29,6 +32,9 @@ __all__ = ["DOCUMENTS", "file_name", "json_schema"]
 
 DOCUMENTS: Mapping[str, type[msgspec.Struct]] = {
     SCAN_SCHEMA: Scan,
+    APPROVE_SCHEMA: Approval,
+    LOCK_SCHEMA: Approved,
+    PREFLIGHT_SCHEMA: PreflightReport,
     EXPLAIN_SCHEMA: Explain,
     LINT_SCHEMA: LintReport,
     COVERAGE_SCHEMA: PolicyCoverage,

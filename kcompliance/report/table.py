@@ -24,6 +24,10 @@ STYLES = {
     Status.ERROR: "bold magenta",
 }
 _ORDER = (Status.ERROR, Status.FAIL, Status.MANUAL, Status.NOT_APPLICABLE, Status.PASS)
+_SAID_OF_ALL = {
+    Status.ERROR: "these could not look",
+    Status.MANUAL: "these ask the same question",
+}
 _NEEDS_SOMEBODY = (Status.ERROR, Status.FAIL, Status.MANUAL)
 _WORDS = {
     Status.PASS: "pass",
@@ -39,7 +43,7 @@ def render_table(outcome: Outcome, *, verbose: bool) -> RenderableType:
 
     Waived fails stand behind the others.
 
-    `verbose` shows passes and what does not apply with their evidence too.
+    `verbose` shows passes with their evidence too, and what does not apply, which is else counted.
     """
     parts: list[RenderableType] = []
     lines: list[RenderableType] = []
@@ -50,8 +54,8 @@ def render_table(outcome: Outcome, *, verbose: bool) -> RenderableType:
         if verbose or (
             group[0].finding.status in _NEEDS_SOMEBODY and not (known and outcome.new_only)
         ):
-            parts += [_block(group, place, known=known), Text()]
-        else:
+            parts += [_block(group, place, known=known, verbose=verbose), Text()]
+        elif group[0].finding.status is not Status.NOT_APPLICABLE:
             lines.append(_line(group[0], place, known=known))
     if lines:
         parts += [*lines, Text()]
@@ -65,13 +69,14 @@ def render_table(outcome: Outcome, *, verbose: bool) -> RenderableType:
 def _grouped(outcome: Outcome) -> list[list[Judged]]:
     """Of what the very same is to be said stands together.
 
-    That is aspects of one control, and of all controls what one unreadable thing takes from them.
+    That is aspects of one control, and of all controls what one unreadable thing takes from them
+    or one answer would settle.
     """
     groups: dict[tuple[object, ...], list[Judged]] = {}
     for item in sorted(outcome.shown, key=_rank):
         finding = item.finding
-        control = "" if finding.status is Status.ERROR else item.control.id
-        said = (finding.status, finding.resource, finding.because, item.waiver)
+        control = "" if finding.status in _SAID_OF_ALL else item.control.id
+        said = (finding.status, finding.resource, finding.because, finding.question, item.waiver)
         key = (item.target, control, *said, outcome.is_known(item))
         groups.setdefault(key, []).append(item)
     return list(groups.values())
@@ -81,7 +86,8 @@ def _rank(item: Judged) -> tuple[int, bool]:
     return _ORDER.index(item.finding.status), item.waiver is not None
 
 
-def _block(group: list[Judged], place: str, *, known: bool) -> RenderableType:
+def _block(group: list[Judged], place: str, *, known: bool, verbose: bool) -> RenderableType:
+    """A question is told in short: there are many, and what it rests on is seldom asked."""
     item = group[0]
     finding = item.finding
     rows = Table.grid(padding=(0, 1, 0, 0))
@@ -94,11 +100,12 @@ def _block(group: list[Judged], place: str, *, known: bool) -> RenderableType:
         rows.add_row("   = question:", Text(printable(finding.question), "yellow"))
     if finding.permission:
         rows.add_row("   = grant:", Text(printable(finding.permission)))
-    for evidence in finding.evidence[:5]:
+    in_full = verbose or finding.status is not Status.MANUAL
+    for evidence in finding.evidence[: 5 if in_full else 0]:
         rows.add_row("   = evidence:", _evidence(evidence))
     for note in finding.notes[:5]:
         rows.add_row("   = note:", Text(printable(note)))
-    if finding.status in (Status.FAIL, Status.MANUAL):
+    if finding.status in (Status.FAIL, Status.MANUAL) and in_full:
         built_in = item.control.id == STALE.id
         show = f"kcompliance controls show {item.control.id}"
         rows.add_row("   = remedy:", Text(item.control.remediation if built_in else show))
@@ -109,7 +116,8 @@ def _head(group: list[Judged], *, known: bool) -> Text:
     status = group[0].finding.status
     controls = {item.control.id: item.control.title for item in group}
     text = Text(f"{status.value}[{', '.join(controls)}]", STYLES[status])
-    title = next(iter(controls.values())) if len(controls) == 1 else "these could not look"
+    together = _SAID_OF_ALL.get(status, "")
+    title = next(iter(controls.values())) if len(controls) == 1 else together
     text.append(f" {title}", "bold default")
     waiver = group[0].waiver
     if waiver:

@@ -188,13 +188,18 @@ def test_texts_of_two_nodes_without_names_are_judged_by_their_folders() -> None:
     assert _statuses(findings, "the node of b") == {Status.FAIL}
 
 
-@pytest.mark.parametrize("control", ["KC-PRO-004", "KC-MON-004"])
-def test_a_provider_answers_for_its_own_nodes(control: str) -> None:
+@pytest.mark.parametrize(
+    ("control", "status"),
+    [("KC-PRO-004", Status.NOT_APPLICABLE), ("KC-MON-004", Status.MANUAL)],
+)
+def test_of_a_providers_cluster_the_api_server_is_not_asked_and_the_nodes_are(
+    control: str, status: Status
+) -> None:
     aks = '{"id": "/x/providers/Microsoft.ContainerService/managedClusters/prod"}'
 
     statuses = {found.status for found in _found(control, raw(Kind.AKS_CLUSTER, "aks.json", aks))}
 
-    assert statuses == {Status.NOT_APPLICABLE if control == "KC-PRO-004" else Status.ERROR}
+    assert statuses == {status}
 
 
 def test_a_watcher_that_does_not_exist_is_an_error() -> None:

@@ -18,6 +18,9 @@ def _check(document: Any, schema: str) -> None:
     assert document["schema"] == f"kcompliance/{schema.replace('-v', '/v')}"
 
 
+NO_CONTROL = ("--control", "KC-RET-011", "--framework", "cis-eks")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "kind"),
     [
@@ -26,8 +29,8 @@ def _check(document: Any, schema: str) -> None:
         (("scan", "policy.yaml", "--severity", "grave"), 2, "usage"),
         (("scan", "policy.yaml", "--config", "wrong.yaml"), 2, "config"),
         (("scan", "notes.txt"), 4, "nothing-to-scan"),
-        (("scan", "aks:/subscriptions/s/prod"), 4, "nothing-to-scan"),
-        (("scan", "policy.yaml", "--framework", "cis-eks"), 4, "nothing-to-scan"),
+        (("scan", "elasticsearch+http://127.0.0.1:9/audit"), 4, "nothing-to-scan"),
+        (("scan", "policy.yaml", *NO_CONTROL), 4, "nothing-to-scan"),
         (("scan", "damaged"), 4, "bundle"),
         (("scan", "policy.yaml", "--output", "missing/scan.json"), 4, "output"),
         (("scan", "policy.yaml", "--save-bundle", "damaged"), 4, "output"),

@@ -8,6 +8,8 @@ from tests.cli.command import kcompliance
 
 COMMANDS = [
     ("scan",),
+    ("approve",),
+    ("preflight",),
     ("policy", "explain"),
     ("policy", "lint"),
     ("policy", "coverage"),
@@ -66,7 +68,7 @@ def test_every_setting_of_scan_has_a_twin_in_the_environment(tmp_path: Path) -> 
     done = kcompliance("scan", "--help", cwd=tmp_path)
 
     names = ("CONFIG", "PLATFORM", "AS_OF", "CONTROL", "FRAMEWORK", "PARAM", "SEVERITY", "FAIL_ON")
-    more = ("ALLOW_MANUAL", "FORMAT", "OUTPUT", "SAVE_BUNDLE", "PROGRESS")
+    more = ("ALLOW_MANUAL", "APPROVED", "FORMAT", "OUTPUT", "SAVE_BUNDLE", "PROGRESS")
     assert [name for name in (*names, *more) if f"KCOMPLIANCE_{name}" not in done.out] == []
 
 

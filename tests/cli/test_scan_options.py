@@ -40,7 +40,7 @@ def test_fail_on_decides_which_fails_count(holed: Path, tmp_path: Path) -> None:
 def test_severity_hides_findings_but_not_from_the_exit_code(
     unformatted: Path, tmp_path: Path
 ) -> None:
-    done = kcompliance("scan", unformatted, "--severity", "high", cwd=tmp_path)
+    done = kcompliance("scan", unformatted, *RECORDING, "--severity", "high", cwd=tmp_path)
 
     assert done.code == 1
     assert "legacy" not in done.out
@@ -49,7 +49,8 @@ def test_severity_hides_findings_but_not_from_the_exit_code(
 
 
 def test_severity_hides_findings_but_not_from_the_counts(unformatted: Path, tmp_path: Path) -> None:
-    done = kcompliance("scan", unformatted, "--severity", "high", "--format=json", cwd=tmp_path)
+    options = (*RECORDING, "--severity", "high", "--format=json")
+    done = kcompliance("scan", unformatted, *options, cwd=tmp_path)
 
     assert done.json["summary"]["findings"]["fail"] == 1
     assert [f for f in done.json["findings"] if f["status"] == "fail"] == []
@@ -85,11 +86,12 @@ def test_a_framework_of_one_version_shows_the_verdicts_of_its_items(
     (framework,) = done.json["frameworks"]
     verdicts = {item["id"]: item["status"] for item in framework["items"]}
     files = {f"1.2.{number}": "pass" for number in (16, 17, 18, 19)}
-    assert verdicts == {**files, "3.2.1": "pass", "3.2.2": "fail"}
+    of_nodes = {"1.1.1": "manual", "1.1.2": "manual"}
+    assert verdicts == {**files, **of_nodes, "3.2.1": "pass", "3.2.2": "fail"}
 
 
 def test_under_a_framework_only_what_it_asks_for_counts(unformatted: Path, tmp_path: Path) -> None:
-    arguments = ("--framework", "cis-kubernetes:1.12", "--format", "json")
+    arguments = ("--framework", "cis-kubernetes:1.12", "--format", "json", "--allow-manual")
 
     done = kcompliance("scan", unformatted, *arguments, cwd=tmp_path)
 
@@ -332,7 +334,7 @@ def test_items_of_a_framework_that_no_control_answers_are_named(tmp_path: Path) 
     table = kcompliance("scan", folder, *chosen, cwd=tmp_path)
 
     assert [item["id"] for item in done.json["frameworks"][0]["items"]] == ["3.2.1"]
-    files = ["1.2.16", "1.2.17", "1.2.18", "1.2.19"]
+    files = ["1.1.1", "1.1.2", "1.2.16", "1.2.17", "1.2.18", "1.2.19"]
     assert done.json["frameworks"][0]["unanswered"] == [*files, "3.2.2"]
     assert "no control" in table.out
 

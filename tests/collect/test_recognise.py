@@ -72,7 +72,9 @@ def test_a_file_is_known_by_its_content(data: bytes, kind: Kind) -> None:
     [
         b"",
         b"a: b\n",
-        b"apiVersion: v1\nkind: Service\nmetadata: {name: kube-apiserver}\n",
+        b"apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: kube-apiserver}\n",
+        b"apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a}\n",
+        b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {settings: 'a: b'}\n",
         b"# kube-apiserver\n",
         b"\xff\xfe\x00",
         b"kind: List\nitems: []\n# kube-apiserver\n",
@@ -108,6 +110,18 @@ def test_documents_of_a_file_are_kept_without_the_secrets_among_them() -> None:
     assert b"c2VjcmV0" not in found.content
     assert found.redactions == ("/0", "/2")
     assert POLICY_FLAG.encode() in found.content
+
+
+def test_what_stands_behind_a_policy_is_not_kept() -> None:
+    policy = SOUND_POLICY.encode()
+    secret = b"---\n" + _json(SECRET).replace(b", ", b",\n ")
+
+    found = recognise(policy + b"\n" + secret)
+
+    assert found is not None
+    assert (found.kind, found.redactions) == (Kind.AUDIT_POLICY, ("/1",))
+    assert b"c2VjcmV0" not in found.content
+    assert found.content.strip() == policy.strip()
 
 
 def test_values_of_variables_are_taken_out_and_pointed_at() -> None:

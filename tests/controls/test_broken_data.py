@@ -91,7 +91,7 @@ def test_an_id_of_two_controls_is_refused(package: Path) -> None:
         ("given: ", "gives: ", "gives"),
         ("kind: objects", "kind: tea-leaves", "tea-leaves"),
         ("status: pass", "status: passed", "passed"),
-        (READING, READING + "        unreadable: x\n", "one of text and unreadable"),
+        (READING, READING + "        unreadable: x\n", "one of text, unreadable and absent"),
     ],
 )
 def test_cases_that_are_wrong_are_refused_and_named(

@@ -13,7 +13,7 @@ DOCUMENTS = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"]
 COMMANDS = ["scan", "policy explain", "policy lint", "controls list", "controls show"]
 COMMANDS += ["controls test", "exit-codes", "demo", "policy coverage", "policy replay"]
 COMMANDS += ["policy test", "archive run", "archive list", "archive cat", "archive prove"]
-COMMANDS += ["verify", "keys new"]
+COMMANDS += ["verify", "keys new", "approve", "preflight"]
 
 
 @pytest.fixture(scope="module")

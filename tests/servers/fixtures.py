@@ -11,6 +11,7 @@ from tests.servers.audit_oracle import AuditOracle
 from tests.servers.azurite import Azurite
 from tests.servers.kube_apiserver import KubeApiServer
 from tests.servers.minio import Minio
+from tests.servers.moto import Moto
 from tests.servers.search_server import SearchServer
 from tests.servers.versitygw import VersityGateway
 from tests.servers.webhook_receiver import WebhookReceiver
@@ -114,6 +115,13 @@ def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minio]:
 def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """The emulator of Azure Blob Storage; each test takes a new container of it."""
     with Azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """A fake of AWS; each test empties it before it sets up its own."""
+    with Moto(tmp_path_factory.mktemp("moto")) as server:
         yield server
 
 

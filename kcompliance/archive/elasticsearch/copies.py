@@ -5,10 +5,10 @@ from collections import defaultdict
 
 import msgspec
 
-from kcompliance.archive.elasticsearch.connection import Connection
-from kcompliance.archive.elasticsearch.faults import Answered
 from kcompliance.archive.elasticsearch.indices import METADATA, Index, path_of
 from kcompliance.archive.interface import SourceError, SourceGone
+from kcompliance.search.connection import Connection
+from kcompliance.search.faults import Answered
 
 __all__ = ["Copies", "preference"]
 

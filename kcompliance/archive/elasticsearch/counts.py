@@ -10,12 +10,12 @@ from urllib.parse import quote
 import msgspec
 
 from kcompliance.archive import windows as grid
-from kcompliance.archive.elasticsearch.connection import Connection
 from kcompliance.archive.elasticsearch.copies import Copies, preference
-from kcompliance.archive.elasticsearch.faults import Answered
 from kcompliance.archive.elasticsearch.indices import Index, chunks, path_of
 from kcompliance.archive.elasticsearch.queries import JsonObject, of_span, of_window
 from kcompliance.archive.interface import SourceError, SourceGone, Window
+from kcompliance.search.connection import Connection
+from kcompliance.search.faults import Answered
 
 __all__ = ["Counts", "Shard"]
 

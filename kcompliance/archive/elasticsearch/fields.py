@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from kcompliance.archive.elasticsearch.connection import Connection
 from kcompliance.archive.elasticsearch.indices import METADATA, Index, chunks, path_of
 from kcompliance.archive.elasticsearch.options import TIME_FIELDS
 from kcompliance.archive.interface import SourceError
 from kcompliance.errors import UsageError
+from kcompliance.search.connection import Connection
 
 __all__ = ["FieldType", "check_filters", "choose_time_field", "field_types"]
 

@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from kcompliance.archive.elasticsearch.faults import CONTEXT_MISSING
 from kcompliance.archive.interface import SourceError
+from kcompliance.search.faults import CONTEXT_MISSING
 
 __all__ = ["Hits", "OddDocument", "Unfinished", "as_archived", "read_alone", "read_hits"]
 

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from kcompliance.archive.elasticsearch.connection import Connection
-from kcompliance.archive.elasticsearch.faults import Answered
 from kcompliance.archive.interface import NothingToArchive, SourceError
 from kcompliance.errors import UsageError
+from kcompliance.search.connection import Connection
+from kcompliance.search.faults import Answered
 
 __all__ = ["METADATA", "Index", "chunks", "path_of", "resolve"]
 

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import rfc8785
 
-from kcompliance.archive.elasticsearch.connection import Connection
-from kcompliance.archive.elasticsearch.faults import Answered
 from kcompliance.archive.elasticsearch.indices import METADATA, Index, chunks, path_of
 from kcompliance.archive.elasticsearch.server import Server
 from kcompliance.archive.interface import SourceError, SourceRefused
+from kcompliance.search.connection import Connection
+from kcompliance.search.faults import Answered
 
 __all__ = ["collect_metadata"]
 

@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from kcompliance.archive.elasticsearch.connection import Connection
 from kcompliance.archive.elasticsearch.copies import Copies, preference
-from kcompliance.archive.elasticsearch.faults import Answered
 from kcompliance.archive.elasticsearch.indices import METADATA, Index, path_of
 from kcompliance.archive.elasticsearch.server import Server
 from kcompliance.archive.interface import SourceError, SourceGone
+from kcompliance.search.connection import Connection
+from kcompliance.search.faults import Answered
 
 __all__ = ["Pits", "PointInTime"]
 

@@ -8,9 +8,7 @@ from typing import Final
 
 import msgspec
 
-from kcompliance.archive.elasticsearch.connection import AnswerTooLarge, Connection
 from kcompliance.archive.elasticsearch.counts import Counts
-from kcompliance.archive.elasticsearch.faults import Answered, TryAgain
 from kcompliance.archive.elasticsearch.hits import (
     Hits,
     OddDocument,
@@ -31,6 +29,8 @@ from kcompliance.archive.interface import (
     SourceGone,
 )
 from kcompliance.ledger import IndexPartition
+from kcompliance.search.connection import AnswerTooLarge, Connection
+from kcompliance.search.faults import Answered, TryAgain
 
 __all__ = ["Reader"]
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from kcompliance.archive.elasticsearch.connection import Connection
 from kcompliance.archive.interface import SourceError
 from kcompliance.ledger import SourceKind
+from kcompliance.search.connection import Connection
 
 __all__ = ["Server", "identify"]
 

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Self
 
 from kcompliance.archive import windows as grid
-from kcompliance.archive.elasticsearch.connection import Connection
 from kcompliance.archive.elasticsearch.copies import Copies
 from kcompliance.archive.elasticsearch.counts import Counts
 from kcompliance.archive.elasticsearch.fields import (
@@ -38,6 +37,7 @@ from kcompliance.archive.interface import (
 )
 from kcompliance.ledger import IndexPartition, StreamName, StreamRecord, StreamSource
 from kcompliance.model.digest import Sha256
+from kcompliance.search.connection import Connection
 
 __all__ = ["ElasticsearchSource", "open_elasticsearch"]
 

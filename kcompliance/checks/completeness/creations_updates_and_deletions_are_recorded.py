@@ -6,6 +6,8 @@ from typing import Final
 
 from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
 from kcompliance.checks.interface import check
+from kcompliance.checks.shipped import WRITES as SHIPPED_WRITES
+from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding, Status
@@ -58,13 +60,14 @@ def creations_updates_and_deletions_are_recorded(
         answer = trial_answer(policy, rules, trial, lack=f"are recorded below {level.value}")
         yield replace(answer, notes=_NOTES) if answer.status is Status.PASS else answer
 
-    yield from judge_by_policy(
+    findings = judge_by_policy(
         cluster,
         ("main",),
         judge,
         question="Does the trail of {name} hold a create, an update or patch, and a delete of the "
         "last week? Look for them in the log store.",
     )
+    yield from also_shipped(cluster, findings, categories=SHIPPED_WRITES)
 
 
 _NOTES: Final = ("by the policy alone: no stored events were looked at",)

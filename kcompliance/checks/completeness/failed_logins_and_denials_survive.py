@@ -13,6 +13,7 @@ from kcompliance.checks.by_policy import (
 )
 from kcompliance.checks.completeness.strict_blocking import strict_blocking
 from kcompliance.checks.interface import check
+from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Stage
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Evidence, Finding, Status, evidence_of
@@ -43,13 +44,14 @@ def failed_logins_and_denials_survive(cluster: Cluster, params: Params) -> Itera
         yield _stages(policy, rules, frozenset({Stage.PANIC}) - allowed, "panic")
         yield _failed_logins(policy, rules)
 
-    yield from judge_by_policy(
+    findings = judge_by_policy(
         cluster,
         ("stages", "panic", "failed-logins"),
         judge,
         question="Does the trail of {name} hold answers of 401 and 403? Ask with a wrong token, "
         "and look for it in the log store.",
     )
+    yield from also_shipped(cluster, findings)
     yield from strict_blocking(cluster, "strict-blocking")
 
 

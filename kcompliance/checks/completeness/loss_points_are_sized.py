@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from kcompliance.checks.completeness.daily_cap import daily_cap
 from kcompliance.checks.interface import check
 from kcompliance.checks.sight import flag_in_doubt, flags_not_seen, policy_question
 from kcompliance.model.apiserver import BatchSettings, TruncateSettings
@@ -34,15 +35,48 @@ def loss_points_are_sized(cluster: Cluster, params: Params) -> Iterator[Finding]
     Each backend is judged on its own, and the worst of a server's counts. Counters that tell of a
     loss at one of the points overrule all sums.
     """
+    yield from daily_cap(cluster, "daily-cap")
     for aspect, judge in _JUDGES.items():
         if cluster.platform in (Platform.AKS, Platform.EKS):
-            because = "not collected yet: the limits of the provider's pipeline"
-            yield Finding.error(cluster.name, because, aspect=aspect)
+            yield from _of_provider(cluster, aspect)
             continue
         yield from flags_not_seen(cluster, aspect, *_also_needed(cluster, aspect))
         yield from _overrun(cluster, aspect)
         for replica in replicas(cluster):
             yield _of_server(cluster, replica, aspect, judge, params)
+
+
+def _of_provider(cluster: Cluster, aspect: str) -> Iterator[Finding]:
+    """The flags are the provider's: only its counters tell, and only of a loss."""
+    kinds = (Kind.METRICS,) if aspect in _PLUGINS else ()
+    gaps = cluster.gaps_in(*kinds)
+    for gap in gaps:
+        yield Finding.unreadable(gap, aspect=aspect)
+    overrun = tuple(_overrun(cluster, aspect))
+    yield from overrun
+    if gaps or overrun:
+        return
+    yield Finding.manual(
+        cluster.name,
+        "the flags of kube-apiserver are the provider's, and nobody outside can read them",
+        _ASKED_OF_PROVIDER[aspect].format(name=cluster.name),
+        tuple(e for raw in cluster.platform_raw for e in evidence_of(raw, "whole file")),
+        aspect=aspect,
+    )
+
+
+_ASKED_OF_PROVIDER = {
+    "batching": "Were events of {name} lost because a buffer was full? Sum "
+    'apiserver_audit_error_total{{plugin="buffered"}} over all its API servers in Prometheus, or '
+    "ask the provider.",
+    "throttling": "Does the provider of {name} limit how many audit events a second it takes in, "
+    "and is the cluster's peak below that? Ask its support, with the peak of "
+    "rate(apiserver_audit_event_total[5m]).",
+    "truncation": "Are records of {name} cut short? Look in the log store for the annotation "
+    "audit.k8s.io/truncated and for bodies that say skipped-too-big-size-object.",
+    "size-limits": "How large may one record of {name} be on its way to the log store, and what "
+    "becomes of one that is larger? Write an object of 1 MB and look for its event.",
+}
 
 
 def _also_needed(cluster: Cluster, aspect: str) -> Iterator[Kind]:

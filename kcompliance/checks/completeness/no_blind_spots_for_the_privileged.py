@@ -13,6 +13,7 @@ from kcompliance.checks.by_policy import (
 )
 from kcompliance.checks.completeness.provider_owned import asked_of_the_provider
 from kcompliance.checks.interface import check
+from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import (
     AuditPolicy,
     GroupResources,
@@ -59,12 +60,13 @@ def no_blind_spots_for_the_privileged(cluster: Cluster, params: Params) -> Itera
         "of them?",
         own=OwnPolicy(without=Status.NOT_APPLICABLE),
     )
-    yield from asked_of_the_provider(
+    asked = asked_of_the_provider(
         cluster,
         findings,
         question="Who can log in to {name} as an identity that its provider's policy leaves out? "
         "Nobody but the provider can change these rules.",
     )
+    yield from also_shipped(cluster, asked)
 
 
 # --- the verdict ----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from kcompliance.model.control import Platform
 from kcompliance.model.finding import Evidence, Finding, Status, evidence_of
 from kcompliance.model.in_force import Replica, replicas
 from kcompliance.model.metrics import AuditMetrics
-from kcompliance.model.reading import Kind, Raw, Seen
+from kcompliance.model.reading import Absent, Kind, Raw, Seen, Unreadable
 
 __all__ = ["Params", "no_events_are_lost"]
 
@@ -28,20 +28,57 @@ def no_events_are_lost(cluster: Cluster, params: Params) -> Iterator[Finding]:
 
     The server's own counters tell since its start; one answer of `/metrics` is of one server.
     """
+    if cluster.platform in (Platform.AKS, Platform.EKS):
+        yield from _of_provider(cluster, params)
+        return
     running = replicas(cluster)
-    provided = cluster.platform in (Platform.AKS, Platform.EKS)
-    if not provided:
-        yield from flags_not_seen(cluster, "main", Kind.METRICS)
+    yield from flags_not_seen(cluster, "main", Kind.METRICS)
     if isinstance(cluster.metrics, Seen):
-        found = _judge(cluster.metrics.value, cluster.metrics.raw, params)
-        if not provided or found.status is Status.FAIL:
-            yield found
-            yield from _others(cluster, running)
-            return
-    if provided:
-        yield Finding.error(cluster.name, "not collected yet: the provider's own counters")
+        yield _judge(cluster.metrics.value, cluster.metrics.raw, params)
+        yield from _others(cluster, running)
     elif isinstance(cluster.metrics, NotAsked) and running:
         yield _no_counters(cluster, running)
+
+
+def _of_provider(cluster: Cluster, params: Params) -> Iterator[Finding]:
+    """A provider runs several servers and shows none: one without losses speaks for no other."""
+    for gap in cluster.gaps_in(Kind.METRICS):
+        yield Finding.unreadable(gap)
+    match cluster.metrics:
+        case Seen(value=metrics, raw=raw):
+            found = _judge(metrics, raw, params)
+            if found.status is not Status.PASS:
+                yield found
+                return
+            because = (
+                f"one of the provider's API servers tells of no loss ({found.because}), and how "
+                "many others there are nobody outside can see"
+            )
+            yield _asked_of_provider(cluster, because, found.evidence, found.notes)
+        case NotAsked() | Absent():
+            because = "the counters of the provider's API servers are not in what was given"
+            yield _asked_of_provider(cluster, because, (), ())
+        case Unreadable():
+            pass  # a gap, which was told
+
+
+def _asked_of_provider(
+    cluster: Cluster, because: str, evidence: tuple[Evidence, ...], notes: tuple[str, ...]
+) -> Finding:
+    if cluster.platform is Platform.AKS:
+        how = (
+            "Have managed Prometheus keep apiserver_audit_* of the control plane "
+            "(--enable-control-plane-metrics, and the keep list of ama-metrics-settings-configmap)"
+        )
+        notes += ("Microsoft says that resource logs are not lossless on their way",)
+    else:
+        how = "Have Prometheus scrape /metrics of the API server, of which each answers in turn"
+    question = (
+        f"Did any API server of {cluster.name} lose events? {how}, and sum "
+        "increase(apiserver_audit_error_total[24h]) and "
+        "increase(apiserver_audit_requests_rejected_total[24h]) over all instances."
+    )
+    return Finding.manual(cluster.name, because, question, evidence, notes=notes)
 
 
 def _judge(metrics: AuditMetrics, raw: Raw, params: Params) -> Finding:

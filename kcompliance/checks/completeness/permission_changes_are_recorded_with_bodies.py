@@ -6,6 +6,7 @@ from typing import Final
 
 from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
 from kcompliance.checks.interface import check
+from kcompliance.checks.shipped import WRITES, also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding
@@ -77,13 +78,14 @@ def permission_changes_are_recorded_with_bodies(
         yield _answer(policy, rules, _bodies, params.rbac_min_level, "bodies")
         yield _answer(policy, rules, _identities, Level.METADATA, "recorded")
 
-    yield from judge_by_policy(
+    findings = judge_by_policy(
         cluster,
         ("bodies", "recorded"),
         judge,
         question="Does the trail of {name} hold what was granted when a role was last bound? "
         "Look for requestObject of a rolebinding in the log store.",
     )
+    yield from also_shipped(cluster, findings, categories=WRITES)
 
 
 def _answer(

@@ -7,6 +7,7 @@ from typing import Final
 from kcompliance.checks.by_policy import Answer, OwnPolicy, judge_by_policy, trial_answer
 from kcompliance.checks.completeness.provider_owned import asked_of_the_provider
 from kcompliance.checks.interface import check
+from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding, Status, evidence_of
@@ -56,12 +57,13 @@ def secrets_do_not_leak_into_the_log(cluster: Cluster, params: Params) -> Iterat
         "or a responseObject? Look for some in the log store.",
         own=OwnPolicy(without=Status.NOT_APPLICABLE),
     )
-    yield from asked_of_the_provider(
+    asked = asked_of_the_provider(
         cluster,
         findings,
         question="Is anything secret in what these rules record of {name}? Nobody but its "
         "provider can change them.",
     )
+    yield from also_shipped(cluster, asked, aspects=("recorded",))
 
 
 def _judge_as_stig(policy: PolicyText, _rules: AuditPolicy) -> Iterator[Answer]:

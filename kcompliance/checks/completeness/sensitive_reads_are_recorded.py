@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
-from kcompliance.checks.completeness.shipped_categories import also_shipped
 from kcompliance.checks.interface import NoParams, check
+from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding

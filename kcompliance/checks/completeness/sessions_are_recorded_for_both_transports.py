@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
-from kcompliance.checks.completeness.shipped_categories import also_shipped
 from kcompliance.checks.interface import NoParams, check
+from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule, Stage
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding
@@ -53,7 +53,7 @@ def sessions_are_recorded_for_both_transports(
         question="Does the trail of {name} hold a kubectl exec, as get and as create? Run one, "
         "and look for it in the log store.",
     )
-    yield from also_shipped(cluster, findings)
+    yield from also_shipped(cluster, findings, sessions=True)
 
 
 def _probes(rules: Sequence[Rule]) -> Iterator[Probe]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kcompliance.checks.interface import check
+from kcompliance.checks.monitoring.provider_ships import provider_ships
 from kcompliance.checks.sight import flag_in_doubt, flags_not_seen
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.control import Platform
@@ -53,9 +54,11 @@ def audit_log_leaves_the_cluster(cluster: Cluster, params: Params) -> Iterator[F
     followed from there to the outputs; a webhook is a way of its own.
     """
     if cluster.platform in (Platform.AKS, Platform.EKS):
-        for aspect in _ASPECTS:
-            because = "not collected yet: where the provider ships its trail"
-            yield Finding.error(cluster.name, because, aspect=aspect)
+        yield from provider_ships(
+            cluster,
+            min_destinations=params.min_destinations,
+            recommended=params.recommended_destinations,
+        )
         return
     wrong = _wrong_pattern(params.image_regex)
     for aspect in _ASPECTS:

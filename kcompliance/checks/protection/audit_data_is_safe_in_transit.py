@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kcompliance.checks.interface import check
+from kcompliance.checks.protection.provider_in_transit import provider_in_transit
 from kcompliance.checks.sight import flag_in_doubt, flags_not_seen
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.control import Platform
@@ -33,10 +34,10 @@ def audit_data_is_safe_in_transit(cluster: Cluster, params: Params) -> Iterator[
     """Audit data is encrypted and authenticated in transit
 
     The hop from a server to its webhook is judged by the kubeconfig; what ships a log file is
-    asked for.
+    asked for. Of a provider's hop the place is judged that it goes to.
     """
     if cluster.platform in (Platform.AKS, Platform.EKS):
-        yield Finding.error(cluster.name, "not collected yet: how the provider ships its trail")
+        yield from provider_in_transit(cluster)
         return
     yield from flags_not_seen(cluster, "main", Kind.WEBHOOK_CONFIG)
     for replica in replicas(cluster):

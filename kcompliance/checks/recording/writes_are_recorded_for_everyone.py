@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from kcompliance.checks.by_policy import Answer, OwnPolicy, judge_by_policy, trial_answer
 from kcompliance.checks.interface import check
+from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule, matches
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding, Status
@@ -41,10 +42,11 @@ def writes_are_recorded_for_everyone(cluster: Cluster, params: Params) -> Iterat
             matches(rule, tried.request) for rule in params.allow_none
         )
 
-    yield from judge_by_policy(
+    findings = judge_by_policy(
         cluster,
         ("main",),
         judge,
         question="Does the trail of {name} hold its writes? Look for some in the log store.",
         own=OwnPolicy(refused=Status.FAIL),
     )
+    yield from also_shipped(cluster, findings)

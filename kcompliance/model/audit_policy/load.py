@@ -6,6 +6,7 @@ Sources: k8s.io/apiserver `pkg/audit/policy/reader.go` and
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from kcompliance.model.audit_policy.go_decode import (
@@ -74,12 +75,13 @@ class NotRead:
     reason: str
 
 
+@lru_cache(maxsize=64)
 def load_policy(
     data: bytes, version: KubernetesVersion | None = None
 ) -> Loaded | Refused | NotRead:
     """What a kube-apiserver of `version` makes of a policy file; None is the newest.
 
-    Never raises, whatever the bytes are.
+    Never raises, whatever the bytes are. Remembers the last ones: each control asks anew.
     """
     try:
         tree = read_tree(data)

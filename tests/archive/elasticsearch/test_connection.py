@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from kcompliance.archive.elasticsearch import ElasticsearchOptions, open_elasticsearch
-from kcompliance.archive.elasticsearch.connection import Connection
-from kcompliance.archive.elasticsearch.faults import Answered, TryAgain, WrongAnswer
-from kcompliance.archive.elasticsearch.node import LARGEST_ANSWER, AnswerTooLarge
 from kcompliance.archive.interface import SourceError, SourceRefused
 from kcompliance.errors import KcomplianceError, UsageError
 from kcompliance.ledger import SourceKind
+from kcompliance.search.connection import Connection
+from kcompliance.search.faults import Answered, TryAgain, WrongAnswer
+from kcompliance.search.node import LARGEST_ANSWER, AnswerTooLarge
 from tests.archive.elasticsearch.scripted import Script, Scripted, fault, root
 from tests.servers.process import free_port
 

@@ -8,7 +8,7 @@ from tests.cli.command import ROOT, environment
 IN_A_PROCESS = """
 import sys, threading
 import msgspec
-from kcompliance.archive.elasticsearch.connection import decoder_of
+from kcompliance.search.connection import decoder_of
 
 def decode(shape):
     ready.wait()

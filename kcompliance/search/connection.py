@@ -17,15 +17,10 @@ import urllib3
 from elastic_transport.client_utils import basic_auth_to_header, parse_cloud_id
 
 from kcompliance import __version__
-from kcompliance.archive.elasticsearch.faults import TryAgain, WrongAnswer, answered
-from kcompliance.archive.elasticsearch.node import (
-    OWN_AUTHORITIES,
-    AnswerTooLarge,
-    BoundedNode,
-)
-from kcompliance.archive.elasticsearch.options import ElasticsearchOptions
-from kcompliance.archive.interface import SourceError
-from kcompliance.errors import UsageError
+from kcompliance.errors import SourceError, UsageError
+from kcompliance.search.faults import TryAgain, WrongAnswer, answered
+from kcompliance.search.node import OWN_AUTHORITIES, AnswerTooLarge, BoundedNode
+from kcompliance.search.options import ConnectionOptions
 
 __all__ = ["AnswerTooLarge", "Connection", "decoder_of"]
 
@@ -42,7 +37,7 @@ _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 class Connection:
     """Asks one cluster. Every method may be called by several threads at once."""
 
-    def __init__(self, options: ElasticsearchOptions) -> None:
+    def __init__(self, options: ConnectionOptions) -> None:
         """Nothing is asked yet; UsageError for options that cannot be."""
         headers = _authorization(options)
         urls = [_checked(url, secret=bool(headers), options=options) for url in _urls(options)]
@@ -233,7 +228,7 @@ def _no_tls(said: str, url: str) -> SourceError:
 # --- what the options say ------------------------------------------------------------------------
 
 
-def _urls(options: ElasticsearchOptions) -> tuple[str, ...]:
+def _urls(options: ConnectionOptions) -> tuple[str, ...]:
     if bool(options.urls) == bool(options.cloud_id):
         raise UsageError("a source needs either URLs or a cloud id", "give one of the two")
     if options.cloud_id is None:
@@ -248,7 +243,7 @@ def _urls(options: ElasticsearchOptions) -> tuple[str, ...]:
     return (f"https://{host}:{port}",)
 
 
-def _checked(url: str, *, secret: bool, options: ElasticsearchOptions) -> SplitResult:
+def _checked(url: str, *, secret: bool, options: ConnectionOptions) -> SplitResult:
     hint = "https://HOST[:PORT][/PATH]"
     try:
         parts = urlsplit(url)
@@ -273,7 +268,7 @@ def _node(
     url: SplitResult,
     headers: dict[str, str],
     context: ssl.SSLContext | None,
-    options: ElasticsearchOptions,
+    options: ConnectionOptions,
 ) -> elastic_transport.NodeConfig:
     tls = url.scheme == "https"
     return elastic_transport.NodeConfig(
@@ -292,7 +287,7 @@ def _node(
     )
 
 
-def _authorization(options: ElasticsearchOptions) -> dict[str, str]:
+def _authorization(options: ConnectionOptions) -> dict[str, str]:
     ways = [
         name
         for name, value in (
@@ -320,7 +315,7 @@ def _authorization(options: ElasticsearchOptions) -> dict[str, str]:
     return {}
 
 
-def _tls(options: ElasticsearchOptions) -> ssl.SSLContext:
+def _tls(options: ConnectionOptions) -> ssl.SSLContext:
     """Whom to trust: the given authorities alone, or those of the system (and of certifi)."""
     try:
         context = ssl.create_default_context(cafile=options.ca_cert)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kcompliance.archive.interface import SourceError, SourceRefused
+from kcompliance.errors import SourceError, SourceRefused
 
 __all__ = ["Answered", "TryAgain", "WrongAnswer", "answered"]
 

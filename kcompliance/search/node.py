@@ -24,7 +24,7 @@ from elastic_transport import (
 )
 from elastic_transport.client_utils import DEFAULT, DefaultType
 
-from kcompliance.archive.interface import SourceError
+from kcompliance.errors import SourceError
 
 __all__ = ["LARGEST_ANSWER", "OWN_AUTHORITIES", "AnswerTooLarge", "BoundedNode"]
 

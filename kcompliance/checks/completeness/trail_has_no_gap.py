@@ -1,0 +1,240 @@
+"""KC-CMP-012: continuity, no unexplained gap, and every API server instance reports."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from kcompliance.checks.interface import check
+from kcompliance.checks.trail_stores import searched, stores_to_judge
+from kcompliance.model.cluster import Cluster
+from kcompliance.model.control import Platform
+from kcompliance.model.finding import Evidence, Finding, evidence_of
+from kcompliance.model.reading import Kind, Raw
+from kcompliance.model.search.timeline import (
+    BIN,
+    HOUR,
+    Hole,
+    Source,
+    Timeline,
+    explained,
+    holes,
+    quiet_hours,
+    read_sources,
+    read_timeline,
+    read_window,
+)
+from kcompliance.model.search.times import read_times
+from kcompliance.model.search.view import SearchStore
+
+__all__ = ["Params", "trail_has_no_gap"]
+
+_ASPECTS: Final = ("gaps", "api-servers", "volume")
+_SHOWN: Final = 5
+_MONTH: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The parameters of KC-CMP-012; each of `maintenance` is `START/END`."""
+
+    window_days: int = _MONTH
+    max_gap_minutes: int = 15
+    maintenance: tuple[str, ...] = ()
+    volume_pct: int = 10
+
+
+@check("KC-CMP-012", params=Params)
+def trail_has_no_gap(cluster: Cluster, params: Params) -> Iterator[Finding]:
+    """The trail has no unexplained gap, and every API server reports
+
+    Judged by the number of events in each five minutes of a month, and in each hour of a server.
+    """
+    windows = tuple(map(read_window, params.maintenance))
+    known = tuple(window for window in windows if window is not None)
+    for store in stores_to_judge(cluster, _ASPECTS):
+        if isinstance(store, Finding):
+            yield store
+            continue
+        for wrong in (w for w, read in zip(params.maintenance, windows, strict=True) if not read):
+            because = f'maintenance "{wrong}" is not START/END, two times with their zone'
+            yield Finding.error(store.name, because, aspect="gaps")
+        yield from _of_bins(store, params, known)
+        yield from _api_servers(cluster, store, known)
+
+
+# --- gaps and volume -----------------------------------------------------------------------------
+
+
+def _of_bins(store: SearchStore, params: Params, windows: Sequence[Hole]) -> Iterator[Finding]:
+    for aspect in ("gaps", "volume"):
+        found = searched(store, Kind.ELASTICSEARCH_HISTOGRAM, aspect)
+        if isinstance(found, Finding):
+            yield found
+            continue
+        timeline = read_timeline(found.value)
+        if isinstance(timeline, str):
+            yield Finding.error(found.raw.origin.resource, timeline, aspect=aspect)
+        elif aspect == "gaps":
+            yield _gaps(store, timeline, found.raw, params, windows)
+        elif not timeline.bins:
+            because = f"no event of the last {_MONTH} days is in it"
+            evidence = evidence_of(found.raw, "aggregations.bins.buckets", "[]")
+            yield Finding.failed(store.name, because, evidence, aspect=aspect)
+        else:
+            yield _volume(store, timeline, found.raw, params)
+
+
+def _gaps(
+    store: SearchStore, timeline: Timeline, raw: Raw, params: Params, windows: Sequence[Hole]
+) -> Finding:
+    found = searched(store, Kind.ELASTICSEARCH_TIMES, "gaps")
+    if isinstance(found, Finding):
+        return found
+    times = read_times(found.value)
+    if isinstance(times, str):
+        return Finding.error(found.raw.origin.resource, times, aspect="gaps")
+    asked = raw.origin.collected_at
+    begin = asked - timedelta(days=min(params.window_days, _MONTH))
+    older = times.oldest is not None and times.oldest < begin
+    bins = [start for start in timeline.bins if begin - BIN <= start <= asked]
+    evidence = evidence_of(
+        raw,
+        f"aggregations.bins of {timeline.field}",
+        f"{len(bins)} bins of five minutes have events",
+    )
+    if not bins:
+        because = f"no event of the last {min(params.window_days, _MONTH)} days is in it"
+        return Finding.failed(store.name, because, evidence, aspect="gaps")
+    longest = timedelta(minutes=params.max_gap_minutes)
+    every = holes(bins, BIN, longest, (begin if older else None, None))
+    unexplained = [hole for hole in every if not explained(hole, windows, longest)]
+    if unexplained:
+        evidence += evidence_of(raw, "aggregations.bins", f"nothing from {unexplained[0]}")
+        because = f"nothing was recorded from {_shown(unexplained)}"
+        return Finding.failed(store.name, because, evidence, aspect="gaps")
+    because = f"from {min(bins):%Y-%m-%d %H:%M}Z to {max(bins) + BIN:%Y-%m-%d %H:%M}Z no gap is "
+    because += f"longer than {params.max_gap_minutes} minutes"
+    notes = tuple(f"maintenance explains the gap from {hole}" for hole in every)
+    if timeline.field == "@timestamp":
+        notes += ("by @timestamp: when an agent read the events, which hides what came late",)
+    return Finding.passed(store.name, because, evidence, aspect="gaps", notes=notes)
+
+
+def _volume(store: SearchStore, timeline: Timeline, raw: Raw, params: Params) -> Finding:
+    quiet = quiet_hours(timeline.bins, params.volume_pct)
+    evidence = evidence_of(raw, "aggregations.bins", f"{sum(timeline.bins.values())} events")
+    if quiet:
+        because = f"{len(quiet)} hours have less than {params.volume_pct} % of the events that the "
+        because += f"same hour of other weeks has, the first at {quiet[0]:%Y-%m-%d %H:%M}Z"
+        return Finding.failed(store.name, because, evidence, aspect="volume")
+    if max(timeline.bins) - min(timeline.bins) < timedelta(days=15):
+        return Finding.not_applicable(
+            store.name, "fewer than three weeks can be compared", evidence, aspect="volume"
+        )
+    because = f"no hour has less than {params.volume_pct} % of what it has in other weeks"
+    return Finding.passed(store.name, because, evidence, aspect="volume")
+
+
+def _shown(found: Sequence[Hole]) -> str:
+    words = ", from ".join(str(hole) for hole in found[:_SHOWN])
+    return words if len(found) <= _SHOWN else f"{words}, and {len(found) - _SHOWN} times more"
+
+
+# --- API servers ---------------------------------------------------------------------------------
+
+
+def _api_servers(
+    cluster: Cluster, store: SearchStore, windows: Sequence[Hole]
+) -> Iterator[Finding]:
+    found = searched(store, Kind.ELASTICSEARCH_SOURCES, "api-servers")
+    if isinstance(found, Finding):
+        yield found
+        return
+    sources = read_sources(found.value)
+    if isinstance(sources, str):
+        yield Finding.error(found.raw.origin.resource, sources, aspect="api-servers")
+        return
+    names = ", ".join(source.name for source in sources or ()) or "none"
+    evidence = evidence_of(found.raw, "aggregations.sources", names)
+    if cluster.platform in (Platform.AKS, Platform.EKS):
+        because = f"the API servers of {cluster.platform.value} come and go as its provider wills"
+        yield Finding.not_applicable(store.name, because, evidence, aspect="api-servers")
+        return
+    gaps = cluster.gaps_in(Kind.API_SERVER_PODS)
+    for gap in gaps:
+        if gap.origin.kind is not Kind.FILE:  # told already
+            yield Finding.unreadable(gap, aspect="api-servers")
+    expected = _expected(cluster)
+    if not expected:
+        if not gaps:
+            yield _which(store, names, evidence)
+        return
+    for seen in cluster.api_servers:
+        evidence += evidence_of(seen.raw, "spec.nodeName", seen.value.node or "not told")
+    yield _against(cluster, store, expected, sources, evidence, windows)
+
+
+def _expected(cluster: Cluster) -> frozenset[str]:
+    """The nodes on which API servers run."""
+    return frozenset(_short(each.value.node) for each in cluster.api_servers if each.value.node)
+
+
+def _short(name: str) -> str:
+    """Without its domain: a shipper may write the full name where Kubernetes does not."""
+    return name.lower().partition(".")[0]
+
+
+def _against(
+    cluster: Cluster,
+    store: SearchStore,
+    expected: frozenset[str],
+    sources: Sequence[Source] | None,
+    evidence: tuple[Evidence, ...],
+    windows: Sequence[Hole],
+) -> Finding:
+    if sources is None:
+        because = "no field that events can be grouped by tells which API server they are from"
+        return Finding.failed(store.name, because, evidence, aspect="api-servers")
+    by_name = {_short(source.name): source for source in sources}
+    silent = sorted(expected - by_name.keys())
+    if silent and not expected & by_name.keys():
+        return _which(store, ", ".join(sorted(by_name)) or "none", evidence)
+    if silent:
+        because = f"nothing of a month is from the API server on {', '.join(silent)}"
+        return Finding.failed(store.name, because, evidence, aspect="api-servers")
+    torn = [(name, hole) for name in sorted(expected) for hole in _silences(by_name, name, windows)]
+    if torn:
+        words = ", ".join(f"{name} from {hole}" for name, hole in torn[:_SHOWN])
+        because = f"nothing came from the API server on {words}"
+        return Finding.failed(store.name, because, evidence, aspect="api-servers")
+    because = f"events come from every API server: {', '.join(sorted(expected))}"
+    if not cluster.live:
+        return Finding.manual(
+            store.name,
+            f"{because}, as far as these are all",
+            "Has this cluster other API servers than these? Scan it live.",
+            evidence,
+            aspect="api-servers",
+        )
+    return Finding.passed(store.name, because, evidence, aspect="api-servers")
+
+
+def _silences(by_name: dict[str, Source], name: str, windows: Sequence[Hole]) -> Iterator[Hole]:
+    """Whole hours in which the others sent something and this one did not."""
+    last = max((hour for source in by_name.values() for hour in source.hours), default=None)
+    mine = by_name[name].hours
+    for hole in holes(mine, HOUR, timedelta(minutes=59), (None, last)):
+        if not explained(hole, windows, timedelta(minutes=59)):
+            yield hole
+
+
+def _which(store: SearchStore, names: str, evidence: tuple[Evidence, ...]) -> Finding:
+    return Finding.manual(
+        store.name,
+        f"whether every API server reports is not known; events come from: {names}",
+        "Which API servers has this cluster, and which of these sources are they? Declare `kube` "
+        "beside the store under targets in kcompliance.yaml, and scan @NAME.",
+        evidence,
+        aspect="api-servers",
+    )

@@ -1,0 +1,371 @@
+"""What is kept of each answer: nothing secret, and of long ones what some control asks about.
+
+Each function changes an answer in place and gives the JSON pointers of what it overwrote.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from kcompliance.model.reading import REDACTED, Kind
+
+__all__ = ["SNAPSHOTS_KEPT", "TRIMMED", "trim_pipelines", "trim_snapshots"]
+
+Json = dict[str, Any]
+
+SNAPSHOTS_KEPT: Final = 50
+_SECRET: Final = re.compile(
+    r"passw|passphrase|secret|token|credential|api[_.]?key|access[_.]?key|private[_.]?key|sas\b"
+    r"|authorization|cookie|signing|account[_.]?key|connection[_.]?string|keystore|\bhash\b",
+    re.IGNORECASE,
+)
+_USER_OF_URL: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_QUERY_OF_URL: Final = re.compile(r"(?<=\?)\S+")
+
+
+def _overwrite_secrets(value: Any) -> list[str]:
+    """Values under names that sound like a secret, and credentials in URLs."""
+    done: list[str] = []
+    pending: list[tuple[str, Any]] = [("", value)]
+    while pending:
+        where, item = pending.pop()
+        children: Iterable[tuple[Any, Any]] = ()
+        if isinstance(item, dict):
+            children = list(item.items())
+        elif isinstance(item, list):
+            children = list(enumerate(item))
+        for key, child in children:
+            place = f"{where}/{_escaped(str(key))}"
+            named = isinstance(item, dict) and isinstance(key, str) and _SECRET.search(key)
+            if isinstance(child, dict | list):
+                pending.append((place, child))
+            elif named and isinstance(child, str | int | float) and not isinstance(child, bool):
+                item[key] = REDACTED
+                done.append(place)
+            elif isinstance(child, str) and (clean := _without_credentials(child)) != child:
+                item[key] = clean
+                done.append(place)
+    return sorted(done)
+
+
+def _without_credentials(text: str) -> str:
+    if "://" not in text:
+        return text
+    return _QUERY_OF_URL.sub(REDACTED, _USER_OF_URL.sub(REDACTED, text))
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _keep(found: object, *names: str) -> None:
+    """Drop all but these keys."""
+    if isinstance(found, dict):
+        for name in [name for name in found if name not in names]:
+            del found[name]
+
+
+def _values(found: object) -> list[Any]:
+    if isinstance(found, dict):
+        return list(found.values())
+    return found if isinstance(found, list) else []
+
+
+# --- one function for each kind ------------------------------------------------------------------
+
+_INDEX_SETTINGS: Final = re.compile(
+    r"index\.(lifecycle\.|creation_date$|blocks\.|soft_deletes\.|verified_before_close$|uuid$"
+    r"|hidden$|default_pipeline$|final_pipeline$|store\.(type|snapshot)|search\.throttled$"
+    r"|number_of_replicas$|provided_name$|plugins\.index_state_management|opendistro\.)"
+)
+
+
+def _settings(answer: Json) -> list[str]:
+    """Where the settings are flat, those that some control asks about."""
+    for each in _values(answer):
+        settings = each.get("settings") if isinstance(each, dict) else None
+        if isinstance(settings, dict) and "index" not in settings:
+            for name in [name for name in settings if not _INDEX_SETTINGS.match(name)]:
+                del settings[name]
+        if isinstance(each, dict):
+            _keep(each, "settings")
+    return _overwrite_secrets(answer)
+
+
+_NODE_SETTINGS: Final = re.compile(r"(xpack|plugins|opensearch|opendistro_security|action|slm)\b")
+_CLUSTER_SETTINGS: Final = re.compile(
+    r"action\.destructive_requires_name$|data_streams\.lifecycle|slm\.|indices\.lifecycle"
+    r"|plugins\.index_state_management|xpack\.security\.audit|cluster\.blocks|search\.max_buckets$"
+)
+
+
+def _node_settings(answer: Json) -> list[str]:
+    for node in _values(answer.get("nodes")):
+        _keep(node, "name", "version", "roles", "settings")
+        _keep_flat(node.get("settings") if isinstance(node, dict) else None, _NODE_SETTINGS)
+    return _overwrite_secrets(answer)
+
+
+def _cluster_settings(answer: Json) -> list[str]:
+    for group in _values(answer):
+        _keep_flat(group, _CLUSTER_SETTINGS)
+    return _overwrite_secrets(answer)
+
+
+def _keep_flat(settings: object, wanted: re.Pattern[str]) -> None:
+    if isinstance(settings, dict):
+        for name in [name for name in settings if not wanted.match(name)]:
+            if not isinstance(settings[name], dict):
+                del settings[name]
+
+
+def _usage(answer: Json) -> list[str]:
+    _keep(answer, "security", "slm", "ilm")
+    _keep(answer.get("security"), "available", "enabled", "audit", "ssl", "anonymous", "realms")
+    return _overwrite_secrets(answer)
+
+
+def _license(answer: Json) -> list[str]:
+    _keep(answer.get("license"), "status", "type", "mode", "expiry_date", "expiry_date_in_millis")
+    return []
+
+
+def _roles(answer: Json) -> list[str]:
+    """What a role may do; the queries that narrow it stay out, only that there is one is told."""
+    done = []
+    for name, role in answer.items():
+        if not isinstance(role, dict):
+            continue
+        _only_reserved(role)
+        for index, each in enumerate(_values(role.get("indices"))):
+            if isinstance(each, dict) and each.get("query"):
+                each["query"] = REDACTED
+                done.append(f"/{_escaped(name)}/indices/{index}/query")
+    return sorted(done)
+
+
+def _users(answer: Json) -> list[str]:
+    for user in _values(answer):
+        _only_reserved(user)
+        _keep(
+            user,
+            *("username", "roles", "enabled", "metadata", "reserved", "static"),
+            *("backend_roles", "opendistro_security_roles"),
+        )
+    return []
+
+
+def _mappings(answer: Json) -> list[str]:
+    for each in _values(answer):
+        _only_reserved(each)
+    return _overwrite_secrets(answer)
+
+
+def _only_reserved(found: object) -> None:
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    _keep(metadata, "_reserved", "_deprecated")
+
+
+def _api_keys(answer: Json) -> list[str]:
+    for each in _values(answer.get("api_keys")):
+        _keep(
+            each,
+            *("id", "name", "type", "creation", "expiration", "invalidated", "username", "realm"),
+            "role_descriptors",
+        )
+        if isinstance(each, dict) and isinstance(each.get("role_descriptors"), dict):
+            _roles(each["role_descriptors"])
+    return []
+
+
+def _caller(answer: Json) -> list[str]:
+    _keep(
+        answer,
+        *("username", "roles", "enabled", "authentication_type", "api_key", "user_name"),
+        *("backend_roles", "principal"),
+    )
+    return []
+
+
+def _explain(answer: Json) -> list[str]:
+    """The stack trace of a failed step is long and names classes only."""
+    for each in _values(answer.get("indices")):
+        told = each.get("step_info") if isinstance(each, dict) else None
+        if isinstance(told, dict):
+            _keep(told, "type", "reason", "message")
+    return []
+
+
+_PIPELINES: Final = re.compile(r"@custom\Z|kubernetes|k8s|audit|aws", re.IGNORECASE)
+
+
+def trim_pipelines(settings: Mapping[str, Any], answer: Json) -> list[str]:
+    """Those that the indices of these settings use, those they call, and likely ones."""
+    flat = [
+        each["settings"]
+        for each in _values(settings)
+        if isinstance(each, dict) and isinstance(each.get("settings"), dict)
+    ]
+    wanted = {
+        str(found[name])
+        for found in flat
+        for name in ("index.default_pipeline", "index.final_pipeline")
+        if name in found
+    }
+    wanted |= {name for name in answer if _PIPELINES.search(name)}
+    pending = sorted(wanted)
+    while pending:
+        called = _called(answer.get(pending.pop())) - wanted
+        wanted |= called
+        pending += sorted(called)
+    for name in [name for name in answer if name not in wanted]:
+        del answer[name]
+    return _overwrite_secrets(answer)
+
+
+def _called(pipeline: object) -> set[str]:
+    """The names of pipelines that one calls, at any depth."""
+    found: set[str] = set()
+    pending = [pipeline]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            other = item.get("pipeline")
+            if isinstance(other, dict) and isinstance(other.get("name"), str):
+                found.add(other["name"])
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+    return found
+
+
+def trim_snapshots(answer: Json) -> list[str]:
+    """The newest, and of those what was saved when, and how it went."""
+    found = answer.get("snapshots")
+    if not isinstance(found, list):
+        return []
+    dropped = max(0, len(found) - SNAPSHOTS_KEPT)
+    found.sort(key=_start)
+    del found[:dropped]
+    for each in found:
+        _keep(
+            each,
+            *("snapshot", "uuid", "repository", "state", "reason", "indices", "data_streams"),
+            *("start_time", "start_time_in_millis", "end_time", "end_time_in_millis", "shards"),
+            *("include_global_state", "metadata"),
+        )
+        if isinstance(each, dict):
+            _keep(each.get("metadata"), "policy", "sm_policy")
+    return []
+
+
+def _start(found: object) -> tuple[int, str]:
+    started = found.get("start_time_in_millis") if isinstance(found, dict) else None
+    name = str(found.get("snapshot")) if isinstance(found, dict) else ""
+    return (started if isinstance(started, int) else 0, name)
+
+
+def _watches(answer: Json) -> list[str]:
+    """What a watch looks for, and of its actions the sort: they hold addresses and credentials."""
+    for each in _values(answer.get("watches")):
+        _keep(each, "_id", "watch", "status")
+        watch = each.get("watch") if isinstance(each, dict) else None
+        _keep(watch, "trigger", "input", "condition", "actions", "throttle_period_in_millis")
+        _keep(watch.get("input") if isinstance(watch, dict) else None, "search", "chain")
+        for action in _values(watch.get("actions") if isinstance(watch, dict) else None):
+            for sort in [*action] if isinstance(action, dict) else []:
+                action[sort] = {}
+        status = each.get("status") if isinstance(each, dict) else None
+        _keep(status, "state", "last_checked", "last_met_condition")
+    return _overwrite_secrets(answer)
+
+
+# --- events --------------------------------------------------------------------------------------
+
+_HARMLESS: Final = re.compile(
+    r"(auditID|verb|level|stage|kind|apiVersion|requestReceivedTimestamp|stageTimestamp"
+    r"|(user|impersonatedUser)\.(username|groups|uid)|sourceIPs|userAgent"
+    r"|objectRef\.(resource|namespace|name|uid|apiGroup|apiVersion|resourceVersion|subresource)"
+    r"|responseStatus\.(code|status|reason|metadata)"
+    r"|annotations\.(authorization|mutation|pod-security|apiserver|audit|k8s|failed)[^=]*)\Z"
+)
+_HARMLESS_AROUND: Final = re.compile(
+    r"(@timestamp|tags|ecs\.version|error\.type|data_stream\.\w+"
+    r"|event\.(action|category|created|dataset|ingested|kind|module|outcome|type|id)"
+    r"|(host|agent|node|cloud\.instance|orchestrator\.cluster|orchestrator\.resource)\.(name|id)"
+    r"|host\.hostname|kubernetes\.node\.name|log\.file\.path|input\.type|cluster|hostname|pod"
+    r"|source\.(ip|address)|client\.ip|user\.(name|id)|related\.\w+|orchestrator\.\w+(\.\w+)?"
+    r"|user_agent\.(original|name)|url\.path|http\.response\.status_code)\Z"
+)
+_PREFIX: Final = re.compile(r"\Akubernetes\.audit\.")
+_LONGEST: Final = 2_000
+_TOO_BIG: Final = "skipped-too-big-size-object"
+"""What AKS writes in place of a body: no secret, and asked about."""
+
+
+def _sample(answer: Json) -> list[str]:
+    """Events: names of fields stay, values only where they are harmless; bodies never."""
+    done: list[str] = []
+    hits = answer.get("hits")
+    listed = hits.get("hits") if isinstance(hits, dict) else None
+    for index, hit in enumerate(listed if isinstance(listed, list) else []):
+        if isinstance(hit, dict):
+            _keep(hit, "_index", "_id", "_source", "sort")
+            source = hit.get("_source")
+            if isinstance(source, dict):
+                _event(source, "", f"/hits/hits/{index}/_source", done)
+    return done
+
+
+def _event(found: Json, path: str, pointer: str, done: list[str]) -> None:
+    for key, value in found.items():
+        name = f"{path}.{key}" if path else key
+        place = f"{pointer}/{_escaped(key)}"
+        plain = _PREFIX.sub("", name)
+        if plain in {"requestURI", "url.original"} and isinstance(value, str):
+            short = _QUERY_OF_URL.sub(REDACTED, value)[:_LONGEST]
+            if short != value:
+                found[key] = short
+                done.append(place)
+        elif isinstance(value, dict) and plain.split(".")[-1] not in _BODIES:
+            _event(value, name, place, done)
+        elif value not in (None, "", [], {}, _TOO_BIG) and not _is_harmless(plain, name, value):
+            found[key] = REDACTED
+            done.append(place)
+
+
+_BODIES: Final = {"requestObject", "responseObject", "extra"}
+
+
+def _is_harmless(plain: str, name: str, value: object) -> bool:
+    if not (_HARMLESS.match(plain) or _HARMLESS_AROUND.match(name)):
+        return False
+    parts = value if isinstance(value, list) else [value]
+    return all(
+        isinstance(part, str | int | float | bool | None) and len(str(part)) <= _LONGEST
+        for part in parts
+    )
+
+
+TRIMMED: Final[Mapping[Kind, Callable[[Json], list[str]]]] = {
+    Kind.ELASTICSEARCH_SETTINGS: _settings,
+    Kind.ELASTICSEARCH_ILM_EXPLAIN: _explain,
+    Kind.ELASTICSEARCH_ISM_POLICIES: _overwrite_secrets,
+    Kind.ELASTICSEARCH_SM_POLICIES: _overwrite_secrets,
+    Kind.ELASTICSEARCH_REPOSITORIES: _overwrite_secrets,
+    Kind.ELASTICSEARCH_SNAPSHOTS: trim_snapshots,
+    Kind.ELASTICSEARCH_PIPELINES: _overwrite_secrets,
+    Kind.ELASTICSEARCH_NODE_SETTINGS: _node_settings,
+    Kind.ELASTICSEARCH_CLUSTER_SETTINGS: _cluster_settings,
+    Kind.ELASTICSEARCH_USAGE: _usage,
+    Kind.ELASTICSEARCH_LICENSE: _license,
+    Kind.ELASTICSEARCH_ROLES: _roles,
+    Kind.ELASTICSEARCH_USERS: _users,
+    Kind.ELASTICSEARCH_ROLE_MAPPINGS: _mappings,
+    Kind.ELASTICSEARCH_API_KEYS: _api_keys,
+    Kind.ELASTICSEARCH_CALLER: _caller,
+    Kind.ELASTICSEARCH_SAMPLE: _sample,
+    Kind.ELASTICSEARCH_RANDOM_SAMPLE: _sample,
+    Kind.ELASTICSEARCH_WATCHES: _watches,
+}
+"""Kinds that are not here are kept as the server's own bytes."""

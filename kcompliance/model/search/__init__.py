@@ -1,0 +1,1 @@
+"""What Elasticsearch and OpenSearch answer about a trail that they hold, understood."""
