@@ -47,7 +47,7 @@ def approve(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TARGET...",
+            metavar="TARGET",
             help="As for scan: a file, a folder, a saved bundle, -, kube[:CONTEXT], or @NAME from "
             "kcompliance.yaml. Name it as the scans will.",
             show_default=False,
@@ -209,7 +209,7 @@ def _approve(asked: _Asked) -> "ApprovalReport":
     before = lock.targets if lock is not None else {}
     node = open_node(asked.node_root, asked.node_name or None) if asked.node_root else None
     if node is None and not asked.targets:
-        raise UsageError("Missing argument 'TARGET...'", "name one, or a node with --node-root DIR")
+        raise UsageError("missing argument TARGET", "name one, or a node with --node-root DIR")
     with progress(asked.progress) as tell:
         collection = collect(asked.targets, config.targets, asked.platform, now, tell, node)
     found = _look(collection)

@@ -19,7 +19,7 @@ def preflight(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="TARGET...",
+            metavar="TARGET",
             help="As for scan: kube[:CONTEXT], @NAME from kcompliance.yaml, or a file or folder.",
             show_default=False,
         ),

@@ -52,9 +52,11 @@ def scan(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TARGET...",
+            metavar="TARGET",
             help="A file, a folder, a saved bundle, - for standard input, kube[:CONTEXT], "
-            "or @NAME from kcompliance.yaml; may be left out with --node-root.",
+            "aks:RESOURCE_ID, aks:subscription/ID, eks:REGION/NAME, eks:ARN, "
+            "elasticsearch+https://HOST/PATTERN, or @NAME from kcompliance.yaml; may be left out "
+            "with --node-root.",
             show_default=False,
         ),
     ] = None,

@@ -20,6 +20,7 @@ __all__ = [
     "FileType",
     "LogRate",
     "NodeFacts",
+    "NodeFactsV1",
     "ProcessFacts",
     "read_node_facts",
     "write_node_facts",
@@ -178,7 +179,9 @@ class _Strict(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_def
     """A part of the text; what is not known is left out."""
 
 
-class _File(_Strict):
+class FileV1(_Strict):
+    """A path of the node; modes are octal text."""
+
     path: _Path
     type: FileType
     mode: _Mode | None = None
@@ -194,7 +197,9 @@ class _File(_Strict):
     problem: _Text | None = None
 
 
-class _Process(_Strict):
+class ProcessV1(_Strict):
+    """A process of interest, without secrets in its arguments."""
+
     pid: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
     name: Annotated[str, msgspec.Meta(max_length=255)]
     arguments: Annotated[
@@ -204,7 +209,9 @@ class _Process(_Strict):
     started: _Moment | None = None
 
 
-class _LogRate(_Strict):
+class LogRateV1(_Strict):
+    """How much a log grew, in bytes, between two moments."""
+
     path: _Path
     size: _Number
     since: _Moment
@@ -212,24 +219,26 @@ class _LogRate(_Strict):
     peak: _Number
 
 
-class _Facts(_Strict):
+class NodeFactsV1(_Strict):
+    """The whole document."""
+
     schema: Literal["kcompliance/node-facts/v1"]
     node: _Node
-    files: Annotated[list[_File], msgspec.Meta(max_length=20_000)]
-    processes: Annotated[list[_Process], msgspec.Meta(max_length=2_000)] | None = None
-    log_rates: Annotated[list[_LogRate], msgspec.Meta(max_length=100)] = []
+    files: Annotated[list[FileV1], msgspec.Meta(max_length=20_000)]
+    processes: Annotated[list[ProcessV1], msgspec.Meta(max_length=2_000)] | None = None
+    log_rates: Annotated[list[LogRateV1], msgspec.Meta(max_length=100)] = []
 
 
 def write_node_facts(facts: NodeFacts) -> bytes:
     """The facts as JSON, a line for each value; the same facts are the same bytes."""
     processes = facts.processes
-    text = _Facts(
+    text = NodeFactsV1(
         schema=NODE_FACTS_SCHEMA,
         node=facts.node,
         files=[_file_text(file) for file in facts.files],
         processes=None if processes is None else [_process_text(p) for p in processes],
         log_rates=[
-            _LogRate(path=r.path, size=r.size, since=r.since, until=r.until, peak=r.peak)
+            LogRateV1(path=r.path, size=r.size, since=r.since, until=r.until, peak=r.peak)
             for r in facts.log_rates
         ],
     )
@@ -241,7 +250,7 @@ def read_node_facts(data: bytes) -> NodeFacts | str:
     if len(data) > MAX_BYTES:
         return f"larger than {MAX_BYTES // 1024 // 1024} MiB"
     try:
-        read = msgspec.json.decode(data, type=_Facts)
+        read = msgspec.json.decode(data, type=NodeFactsV1)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return f"no {NODE_FACTS_SCHEMA}: {error}"
     if any(rate.until <= rate.since for rate in read.log_rates):
@@ -258,8 +267,8 @@ def read_node_facts(data: bytes) -> NodeFacts | str:
     )
 
 
-def _file_text(file: FileFacts) -> _File:
-    return _File(
+def _file_text(file: FileFacts) -> FileV1:
+    return FileV1(
         path=file.path,
         type=file.type,
         mode=None if file.mode is None else f"{file.mode:04o}",
@@ -276,7 +285,7 @@ def _file_text(file: FileFacts) -> _File:
     )
 
 
-def _file(file: _File) -> FileFacts:
+def _file(file: FileV1) -> FileFacts:
     return FileFacts(
         path=file.path,
         type=file.type,
@@ -294,8 +303,8 @@ def _file(file: _File) -> FileFacts:
     )
 
 
-def _process_text(process: ProcessFacts) -> _Process:
-    return _Process(
+def _process_text(process: ProcessFacts) -> ProcessV1:
+    return ProcessV1(
         pid=process.pid,
         name=process.name,
         arguments=list(process.arguments),
@@ -304,7 +313,7 @@ def _process_text(process: ProcessFacts) -> _Process:
     )
 
 
-def _process(process: _Process) -> ProcessFacts:
+def _process(process: ProcessV1) -> ProcessFacts:
     return ProcessFacts(
         pid=process.pid,
         name=process.name,

@@ -9,6 +9,8 @@ import msgspec
 from kcompliance.archive.proof_files import EVENT_PROOF_SCHEMA, EventProofV1
 from kcompliance.collect.bundle import BUNDLE_SCHEMA, Bundle
 from kcompliance.model.approval.approved import LOCK_SCHEMA, Approved
+from kcompliance.model.archive_evidence import ARCHIVE_EVIDENCE_SCHEMA, ArchiveEvidence
+from kcompliance.model.node_facts import NODE_FACTS_SCHEMA, NodeFactsV1
 from kcompliance.report.json_approve import APPROVE_SCHEMA, Approval
 from kcompliance.report.json_archive import LIST_SCHEMA, SHOW_SCHEMA, ArchiveList, SegmentShow
 from kcompliance.report.json_controls import CONTROLS_SCHEMA, Controls
@@ -43,6 +45,8 @@ DOCUMENTS: Mapping[str, type[msgspec.Struct]] = {
     CONTROLS_SCHEMA: Controls,
     ERROR_SCHEMA: ErrorReport,
     BUNDLE_SCHEMA: Bundle,
+    NODE_FACTS_SCHEMA: NodeFactsV1,
+    ARCHIVE_EVIDENCE_SCHEMA: ArchiveEvidence,
     VERIFY_SCHEMA: VerifyReport,
     RUN_SCHEMA: Run,
     LIST_SCHEMA: ArchiveList,
