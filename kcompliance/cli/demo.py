@@ -14,6 +14,7 @@ from kcompliance.errors import KcomplianceError
 __all__ = ["demo"]
 
 
+_OF_SERVERS = ("KC-AUD-005", "KC-AUD-006", "KC-AUD-008", "KC-CMP-001", "KC-CMP-003", "KC-RET-011")
 _OF_AKS = ("KC-AUD-001", "KC-AUD-003")
 _OF_EKS = ("KC-AUD-004", "KC-RET-009")
 
@@ -46,9 +47,10 @@ def demo() -> None:
 def _scan(folder: Path) -> None:
     from kcompliance.cli.config import NO_CONFIG
 
+    put("A few controls of each: without --control all of them are asked.\n\n")
     for name, words, controls in (
-        ("faulty", "a cluster whose audit trail has holes", ()),
-        ("sound", "the same cluster, mended", ()),
+        ("faulty", "a cluster whose audit trail has holes", _OF_SERVERS),
+        ("sound", "the same cluster, mended", _OF_SERVERS),
         ("aks", "an AKS cluster, from what az printed", _OF_AKS),
         ("eks", "an EKS cluster, from what aws printed", _OF_EKS),
     ):
