@@ -153,7 +153,8 @@ def test_a_sound_cluster_passes_all_that_can_be_seen_without_a_node(
         "not_applicable",
     }
     assert open_ <= OF_NODES_AND_HUMANS | OF_STORES | {"KC-PRO-012"}
-    passed = {control for control, statuses in found.items() if statuses == {"pass"}}
+    good = ({"pass"}, {"pass", "not_applicable"})
+    passed = {control for control, statuses in found.items() if statuses in good}
     assert passed >= {"KC-AUD-005", "KC-AUD-006", "KC-AUD-007", "KC-AUD-008", "KC-RET-011"}
     assert passed >= {f"KC-CMP-00{number}" for number in (1, 2, 3, 4, 5, 6, 7, 9)}
     assert passed >= {"KC-PRO-002", "KC-MON-001", "KC-MON-002"}
