@@ -9,7 +9,16 @@ import typer
 
 from kcompliance.cli.actor import default_actor
 from kcompliance.cli.command_config import CommandConfig
-from kcompliance.cli.terminal import Format, ProgressStyle, progress, put, put_table
+from kcompliance.cli.target_options import NodeName, NodeRoot, PlatformOption, chosen_node
+from kcompliance.cli.terminal import (
+    Format,
+    FormatOption,
+    ProgressOption,
+    ProgressStyle,
+    progress,
+    put,
+    put_table,
+)
 from kcompliance.errors import ExitCode, KcomplianceError, NothingToScan, UsageError
 from kcompliance.model.control import Platform
 
@@ -90,41 +99,11 @@ def approve(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be approved, and write nothing.")
     ] = False,
-    platform: Annotated[
-        Platform | None,
-        typer.Option(
-            help="Where the cluster runs, if its own answers do not tell.",
-            envvar="KCOMPLIANCE_PLATFORM",
-        ),
-    ] = None,
-    node_root: Annotated[
-        str | None,
-        typer.Option(
-            help="Look at this node too: the folder at which its / is mounted, such as /host.",
-            envvar="KCOMPLIANCE_NODE_ROOT",
-            metavar="DIR",
-        ),
-    ] = None,
-    node_name: Annotated[
-        str | None,
-        typer.Option(
-            help="The node's name as Kubernetes has it; else that of its /etc/hostname.",
-            envvar=["KCOMPLIANCE_NODE_NAME", "NODE_NAME"],
-            metavar="NAME",
-        ),
-    ] = None,
-    format_: Annotated[
-        Format,
-        typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT"),
-    ] = Format.TABLE,
-    progress_style: Annotated[
-        ProgressStyle,
-        typer.Option(
-            "--progress",
-            help="How to tell progress on standard error.",
-            envvar="KCOMPLIANCE_PROGRESS",
-        ),
-    ] = ProgressStyle.AUTO,
+    platform: PlatformOption = None,
+    node_root: NodeRoot = None,
+    node_name: NodeName = None,
+    format_: FormatOption = Format.TABLE,
+    progress_style: ProgressOption = ProgressStyle.AUTO,
 ) -> None:
     """Approve of the audit policy, flags and webhook of a cluster as they are now.
 
@@ -196,7 +175,6 @@ def _approve(asked: _Asked) -> "ApprovalReport":
     """Collect, look, compare, write."""
     from kcompliance.cli.approved_lock import lock_at
     from kcompliance.cli.config import read_config
-    from kcompliance.collect.node.collector import open_node
     from kcompliance.collect.targets import collect
     from kcompliance.model.approval.approved import APPROVED_FILE, WrongLock, read_lock, write_lock
     from kcompliance.report.json_approve import ApprovalReport
@@ -207,9 +185,7 @@ def _approve(asked: _Asked) -> "ApprovalReport":
     now = datetime.now(UTC).replace(microsecond=0)
     lock = lock_at(out, now)
     before = lock.targets if lock is not None else {}
-    node = open_node(asked.node_root, asked.node_name or None) if asked.node_root else None
-    if node is None and not asked.targets:
-        raise UsageError("missing argument TARGET", "name one, or a node with --node-root DIR")
+    node = chosen_node(asked.targets, asked.node_root, asked.node_name)
     with progress(asked.progress) as tell:
         collection = collect(asked.targets, config.targets, asked.platform, now, tell, node)
     found = _look(collection)

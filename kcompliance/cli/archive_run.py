@@ -11,7 +11,7 @@ from kcompliance.cli.archive_reading import moment
 from kcompliance.cli.command_config import CommandConfig
 from kcompliance.cli.progress import meter
 from kcompliance.cli.store_options import ArchiveArgument, StoreEndpoint, StoreRegion
-from kcompliance.cli.terminal import Format, ProgressStyle, put, put_table
+from kcompliance.cli.terminal import Format, FormatOption, ProgressStyle, put, put_table
 
 __all__ = ["archive_run"]
 
@@ -235,10 +235,7 @@ def archive_run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be archived.")
     ] = False,
-    format_: Annotated[
-        Format,
-        typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT"),
-    ] = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
     progress: Annotated[
         ProgressStyle,
         typer.Option(help="How to tell progress.", envvar="KCOMPLIANCE_PROGRESS"),

@@ -16,7 +16,7 @@ from kcompliance.cli.store_options import (
     TrustOption,
     trust_of,
 )
-from kcompliance.cli.terminal import Format, note, put, put_table
+from kcompliance.cli.terminal import Format, FormatOption, note, put, put_table
 from kcompliance.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ __all__ = ["archive_cat", "archive_list", "archive_prove", "archive_show"]
 _MOST_EVENTS = 1000
 """That are proven at once: an id belongs to a few stages of one request."""
 
-_FormatOption = Annotated[
-    Format, typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT")
-]
 _From = Annotated[
     str | None,
     typer.Option(
@@ -68,7 +65,7 @@ def archive_list(
         typer.Option("--stream", metavar="NAME", help="Only this one.", show_default=False),
     ] = None,
     trust: TrustOption = None,
-    format_: _FormatOption = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
     endpoint: StoreEndpoint = None,
     region: StoreRegion = None,
     config: CommandConfig = None,
@@ -119,7 +116,7 @@ def archive_show(
         ),
     ],
     trust: TrustOption = None,
-    format_: _FormatOption = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
     endpoint: StoreEndpoint = None,
     region: StoreRegion = None,
     config: CommandConfig = None,
@@ -281,7 +278,7 @@ def archive_prove(
         ),
     ] = None,
     trust: TrustOption = None,
-    format_: _FormatOption = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
     spool: _Spool = None,
     endpoint: StoreEndpoint = None,
     region: StoreRegion = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kcompliance.cli.terminal import Format, put, put_table
+from kcompliance.cli.terminal import Format, FormatOption, put, put_table
 from kcompliance.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -20,13 +20,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Read the controls, and run the cases that they promise.",
 )
-_FormatOption = Annotated[
-    Format, typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT")
-]
 
 
 @app.command("list")
-def list_controls(format_: _FormatOption = Format.TABLE) -> None:
+def list_controls(format_: FormatOption = Format.TABLE) -> None:
     """List all controls with their severity, platforms and what they ask.
 
     Example: kcompliance controls list
@@ -46,7 +43,7 @@ def list_controls(format_: _FormatOption = Format.TABLE) -> None:
 @app.command()
 def show(
     control: Annotated[str, typer.Argument(metavar="ID", show_default=False)],
-    format_: _FormatOption = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
 ) -> None:
     """Show one control whole: why, aspects, parameters, frameworks, remedy, sources.
 

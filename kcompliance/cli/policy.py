@@ -17,7 +17,7 @@ from kcompliance.cli.policy_files import (
 )
 from kcompliance.cli.policy_replay import replay
 from kcompliance.cli.policy_test import run_tests
-from kcompliance.cli.terminal import Format, put, put_table
+from kcompliance.cli.terminal import Format, FormatOption, put, put_table
 from kcompliance.errors import ExitCode, NothingToScan, UsageError
 
 if TYPE_CHECKING:
@@ -33,10 +33,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Ask what an audit policy records, what is wrong with it, and what another would cost.",
 )
-
-_FormatOption = Annotated[
-    Format, typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT")
-]
 
 
 @app.command()
@@ -67,7 +63,7 @@ def explain(
         ),
     ] = None,
     version: VersionOption = None,
-    format_: _FormatOption = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
 ) -> None:
     """Tell what a policy records of a request: level, stages, and the rule that decides.
 
@@ -119,7 +115,7 @@ def lint(
         str, typer.Argument(metavar="FILE|-", help="The audit policy file.", show_default=False)
     ],
     version: VersionOption = None,
-    format_: _FormatOption = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
 ) -> None:
     """Find fields that are dropped, rules that never fire, and requests that no rule names.
 

@@ -10,7 +10,7 @@ from kcompliance.cli.policy_files import (
     loaded_policy,
     read_whole,
 )
-from kcompliance.cli.terminal import Format, put, put_table
+from kcompliance.cli.terminal import Format, FormatOption, put, put_table
 
 __all__ = ["coverage"]
 
@@ -21,10 +21,7 @@ def coverage(
         typer.Argument(metavar="POLICY|-", help="The audit policy file.", show_default=False),
     ],
     version: VersionOption = None,
-    format_: Annotated[
-        Format,
-        typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT"),
-    ] = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
 ) -> None:
     """Show what a policy records of which kind of user doing what over which transport.
 

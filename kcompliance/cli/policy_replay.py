@@ -12,7 +12,15 @@ from kcompliance.cli.policy_files import (
     loaded_policy,
     read_whole,
 )
-from kcompliance.cli.terminal import Format, ProgressStyle, progress, put, put_table
+from kcompliance.cli.terminal import (
+    Format,
+    FormatOption,
+    ProgressOption,
+    ProgressStyle,
+    progress,
+    put,
+    put_table,
+)
 from kcompliance.errors import ExitCode, NothingToScan, UsageError
 
 if TYPE_CHECKING:
@@ -46,18 +54,8 @@ def replay(
         typer.Option(min=0, help="What a GB (10^9 bytes) costs, in any currency."),
     ] = None,
     version: VersionOption = None,
-    progress_style: Annotated[
-        ProgressStyle,
-        typer.Option(
-            "--progress",
-            help="How to tell progress on standard error.",
-            envvar="KCOMPLIANCE_PROGRESS",
-        ),
-    ] = ProgressStyle.AUTO,
-    format_: Annotated[
-        Format,
-        typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT"),
-    ] = Format.TABLE,
+    progress_style: ProgressOption = ProgressStyle.AUTO,
+    format_: FormatOption = Format.TABLE,
 ) -> None:
     """Tell what a recorded log would have been under another policy: volume, losses, cost.
 

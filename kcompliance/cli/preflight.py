@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kcompliance.cli.command_config import CommandConfig
-from kcompliance.cli.terminal import Format, ProgressStyle, progress, put, put_table
+from kcompliance.cli.terminal import (
+    Format,
+    FormatOption,
+    ProgressOption,
+    ProgressStyle,
+    progress,
+    put,
+    put_table,
+)
 from kcompliance.errors import ExitCode, NothingToScan
 
 if TYPE_CHECKING:
@@ -34,18 +42,8 @@ def preflight(
             metavar="ID",
         ),
     ] = None,
-    format_: Annotated[
-        Format,
-        typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT"),
-    ] = Format.TABLE,
-    progress_style: Annotated[
-        ProgressStyle,
-        typer.Option(
-            "--progress",
-            help="How to tell progress on standard error.",
-            envvar="KCOMPLIANCE_PROGRESS",
-        ),
-    ] = ProgressStyle.AUTO,
+    format_: FormatOption = Format.TABLE,
+    progress_style: ProgressOption = ProgressStyle.AUTO,
 ) -> None:
     """Show which permissions a scan needs, for which control, and whether the caller has them.
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kcompliance.cli.target_options import NodeName, NodeRoot, PlatformOption, chosen_node
 from kcompliance.cli.terminal import (
     CONFIGURED_FORMAT,
     Format,
+    FormatOption,
+    ProgressOption,
     ProgressStyle,
     note,
     progress,
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from kcompliance.baseline import Baseline
     from kcompliance.cli.config import Config
     from kcompliance.collect.interface import Collection
-    from kcompliance.collect.node.collector import Node
     from kcompliance.model.control import Control
     from kcompliance.model.reading import Unreadable
     from kcompliance.report import ChosenFramework, Outcome
@@ -71,29 +73,9 @@ def scan(
             dir_okay=False,
         ),
     ] = None,
-    platform: Annotated[
-        Platform | None,
-        typer.Option(
-            help="Where the cluster runs, if its own answers do not tell.",
-            envvar="KCOMPLIANCE_PLATFORM",
-        ),
-    ] = None,
-    node_root: Annotated[
-        str | None,
-        typer.Option(
-            help="Look at this node too: the folder at which its / is mounted, such as /host.",
-            envvar="KCOMPLIANCE_NODE_ROOT",
-            metavar="DIR",
-        ),
-    ] = None,
-    node_name: Annotated[
-        str | None,
-        typer.Option(
-            help="The node's name as Kubernetes has it; else that of its /etc/hostname.",
-            envvar=["KCOMPLIANCE_NODE_NAME", "NODE_NAME"],
-            metavar="NAME",
-        ),
-    ] = None,
+    platform: PlatformOption = None,
+    node_root: NodeRoot = None,
+    node_name: NodeName = None,
     as_of: Annotated[
         str | None,
         typer.Option(
@@ -174,10 +156,7 @@ def scan(
             envvar="KCOMPLIANCE_NEW_ONLY",
         ),
     ] = False,
-    format_: Annotated[
-        Format,
-        typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT"),
-    ] = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -195,14 +174,7 @@ def scan(
             envvar="KCOMPLIANCE_SAVE_BUNDLE",
         ),
     ] = None,
-    progress_style: Annotated[
-        ProgressStyle,
-        typer.Option(
-            "--progress",
-            help="How to tell progress on standard error.",
-            envvar="KCOMPLIANCE_PROGRESS",
-        ),
-    ] = ProgressStyle.AUTO,
+    progress_style: ProgressOption = ProgressStyle.AUTO,
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-v", help="Show the evidence of passes too."),
@@ -290,7 +262,7 @@ def run_scan(options: ScanOptions, config: "Config") -> None:
     choose_parameters(options.parameters, config.parameters, {})
     refuse_missing(options.approved)
     baseline = _baseline(options)
-    node = _node(options)
+    node = chosen_node(options.targets, options.node_root, options.node_name)
     with progress(options.progress) as tell:
         collection = collect(options.targets, config.targets, options.platform, now, tell, node)
     collection = replace(
@@ -327,17 +299,6 @@ def _baseline(options: ScanOptions) -> "Baseline | None":
     if len(data) > MAX_BASELINE_BYTES:
         raise UsageError(f'"{options.baseline}" is too large for a report of a scan')
     return read_baseline(data, str(options.baseline))
-
-
-def _node(options: ScanOptions) -> "Node | None":
-    """The node that is to be looked at; UsageError where there is neither one nor a target."""
-    from kcompliance.collect.node.collector import open_node
-
-    if options.node_root is not None:
-        return open_node(options.node_root, options.node_name or None)
-    if not options.targets:
-        raise UsageError("missing argument TARGET", "name one, or a node with --node-root DIR")
-    return None
 
 
 def _outcome(

@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from kcompliance.errors import ExitCode, KcomplianceError, OutputError
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIGURED_FORMAT",
     "Format",
+    "FormatOption",
+    "ProgressOption",
     "ProgressStyle",
     "console_for",
     "note",
@@ -54,6 +58,19 @@ class ProgressStyle(StrEnum):
     JSON = "json"
     NONE = "none"
 
+
+FormatOption = Annotated[
+    Format,
+    typer.Option("--format", help="How to write the result.", envvar="KCOMPLIANCE_FORMAT"),
+]
+ProgressOption = Annotated[
+    ProgressStyle,
+    typer.Option(
+        "--progress",
+        help="How to tell progress on standard error.",
+        envvar="KCOMPLIANCE_PROGRESS",
+    ),
+]
 
 CONFIGURED_FORMAT: ContextVar[str | None] = ContextVar("configured format", default=None)
 """What kcompliance.yaml says, once it was read; for failures after that."""

@@ -17,7 +17,7 @@ from kcompliance.cli.store_options import (
     store_options,
     trust_of,
 )
-from kcompliance.cli.terminal import ProgressStyle, put, put_table
+from kcompliance.cli.terminal import ProgressOption, ProgressStyle, put, put_table
 from kcompliance.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,14 +103,7 @@ def verify(
             envvar="KCOMPLIANCE_AS_OF",
         ),
     ] = None,
-    progress: Annotated[
-        ProgressStyle,
-        typer.Option(
-            "--progress",
-            help="How to tell progress on standard error.",
-            envvar="KCOMPLIANCE_PROGRESS",
-        ),
-    ] = ProgressStyle.AUTO,
+    progress: ProgressOption = ProgressStyle.AUTO,
     store_endpoint: StoreEndpoint = None,
     store_region: StoreRegion = None,
     against_elasticsearch: Annotated[
