@@ -9,6 +9,7 @@ harmless value too many than a secret in a bundle.
 import re
 from typing import Any
 
+from kcompliance.collect.pointers import pointer_part
 from kcompliance.model.reading import REDACTED
 
 __all__ = ["redact_arguments", "redact_config_maps", "without_secrets"]
@@ -84,7 +85,7 @@ def _redact_texts(texts: dict[str, Any], pointer: str, *, opaque: bool) -> list[
         kept = REDACTED if opaque or named_so else without_secrets(text)
         if kept != text:
             texts[key] = kept
-            done.append(f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
+            done.append(f"{pointer}/{pointer_part(key)}")
     return done
 
 
@@ -99,7 +100,7 @@ def redact_arguments(value: Any, pointer: str) -> list[str]:
         where, item = pending.pop()
         if isinstance(item, dict):
             for key, child in item.items():
-                below = f"{where}/{key.replace('~', '~0').replace('/', '~1')}"
+                below = f"{where}/{pointer_part(key)}"
                 if key in ("command", "args") and isinstance(child, list):
                     done += _redact_words(child, below)
                 else:

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from kcompliance.collect.pointers import pointer_part
 from kcompliance.model.documents import Malformed, Unsure, read_documents
 from kcompliance.model.reading import REDACTED
 
@@ -62,7 +63,7 @@ def _user(item: Any, pointer: str, done: list[str]) -> Any:
         if key in _PUBLIC or not value:
             user[key] = value
             continue
-        done.append(f"{pointer}/user/{key.replace('~', '~0').replace('/', '~1')}")
+        done.append(f"{pointer}/user/{pointer_part(key)}")
         user[key] = {"name": REDACTED} if isinstance(value, dict) else REDACTED
     return {"name": item.get("name"), "user": user}
 

@@ -11,6 +11,7 @@ import yaml
 
 from kcompliance.collect.aws.recognise import recognise_aws
 from kcompliance.collect.azure.recognise import azure_answer
+from kcompliance.collect.pointers import pointer_part
 from kcompliance.collect.recognise_forwarders import (
     OF_FORWARDERS,
     is_of_forwarders,
@@ -253,12 +254,12 @@ def redact_environment(value: Any, pointer: str) -> list[str]:
         if isinstance(item, dict):
             if isinstance(item.get(_COPIES), str):
                 item[_COPIES] = REDACTED
-                done.append(f"{where}/{_COPIES.replace('/', '~1')}")
+                done.append(f"{where}/{pointer_part(_COPIES)}")
             for key, child in item.items():
                 if key == "env" and isinstance(child, list):
                     done += _redact_values(child, f"{where}/env")
                 else:
-                    pending.append((f"{where}/{key.replace('~', '~0').replace('/', '~1')}", child))
+                    pending.append((f"{where}/{pointer_part(key)}", child))
         elif isinstance(item, list):
             pending += [(f"{where}/{index}", child) for index, child in enumerate(item)]
     return sorted(done)

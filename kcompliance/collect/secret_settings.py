@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from kcompliance.collect.pointers import pointer_part
 from kcompliance.model.apiserver.configurations import is_k3s_configuration
 from kcompliance.model.apiserver.flag_names import BOOLEAN_FLAGS, VALUE_FLAGS
 from kcompliance.model.reading import REDACTED
@@ -63,7 +64,7 @@ def redact_settings(document: Any, pointer: str) -> list[str]:
     for key, value in document.items():
         if not isinstance(key, str):
             continue
-        where = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+        where = f"{pointer}/{pointer_part(key)}"
         if isinstance(value, list):
             for index, item in enumerate(value):
                 shown = _setting(key, item)

@@ -7,6 +7,7 @@ trust policies and texts that rules send on are in its answers.
 from collections.abc import Iterator
 from typing import Any, Final
 
+from kcompliance.collect.pointers import pointer_part
 from kcompliance.model.reading import REDACTED, Kind
 
 __all__ = ["redact"]
@@ -48,7 +49,7 @@ def _redacted(answer: Any, names: frozenset[str]) -> Iterator[str]:
             pending += [(f"{where}/{index}", item) for index, item in enumerate(value)]
         elif isinstance(value, dict):
             for name, item in value.items():
-                pointer = f"{where}/{name.replace('~', '~0').replace('/', '~1')}"
+                pointer = f"{where}/{pointer_part(name)}"
                 if name.lower() not in names:
                     pending.append((pointer, item))
                 elif item not in (None, "", REDACTED):

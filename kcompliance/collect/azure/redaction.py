@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from kcompliance.collect.pointers import pointer_part
 from kcompliance.model.reading import REDACTED
 
 __all__ = ["without_secrets"]
@@ -38,7 +39,7 @@ def without_secrets(document: Any, pointer: str = "") -> list[str]:
         where, item, hide = pending.pop()
         children = item.items() if isinstance(item, dict) else enumerate(item)
         for name, child in list(children):
-            place = f"{where}/{_escaped(str(name))}"
+            place = f"{where}/{pointer_part(str(name))}"
             if isinstance(child, dict | list):
                 pending.append((place, child, hide or _hides(name)))
             elif isinstance(child, str):
@@ -65,7 +66,3 @@ def _plain(found: re.Match[str]) -> str:
     user = f"{REDACTED}@" if found["user"] else ""
     query = f"{found['query'][0]}{REDACTED}" if found["query"] else ""
     return f"{found['scheme']}{user}{found['rest']}{query}"
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

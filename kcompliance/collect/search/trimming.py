@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from kcompliance.collect.pointers import pointer_part
 from kcompliance.model.reading import REDACTED, Kind
 
 __all__ = ["SNAPSHOTS_KEPT", "TRIMMED", "trim_pipelines", "trim_snapshots"]
@@ -35,7 +36,7 @@ def _overwrite_secrets(value: Any) -> list[str]:
         elif isinstance(item, list):
             children = list(enumerate(item))
         for key, child in children:
-            place = f"{where}/{_escaped(str(key))}"
+            place = f"{where}/{pointer_part(str(key))}"
             named = isinstance(item, dict) and isinstance(key, str) and _SECRET.search(key)
             if isinstance(child, dict | list):
                 pending.append((place, child))
@@ -52,10 +53,6 @@ def _without_credentials(text: str) -> str:
     if "://" not in text:
         return text
     return _QUERY_OF_URL.sub(REDACTED, _USER_OF_URL.sub(REDACTED, text))
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _keep(found: object, *names: str) -> None:
@@ -140,7 +137,7 @@ def _roles(answer: Json) -> list[str]:
         for index, each in enumerate(_values(role.get("indices"))):
             if isinstance(each, dict) and each.get("query"):
                 each["query"] = REDACTED
-                done.append(f"/{_escaped(name)}/indices/{index}/query")
+                done.append(f"/{pointer_part(name)}/indices/{index}/query")
     return sorted(done)
 
 
@@ -320,7 +317,7 @@ def _sample(answer: Json) -> list[str]:
 def _event(found: Json, path: str, pointer: str, done: list[str]) -> None:
     for key, value in found.items():
         name = f"{path}.{key}" if path else key
-        place = f"{pointer}/{_escaped(key)}"
+        place = f"{pointer}/{pointer_part(key)}"
         plain = _PREFIX.sub("", name)
         if plain in {"requestURI", "url.original"} and isinstance(value, str):
             short = _QUERY_OF_URL.sub(REDACTED, value)[:_LONGEST]
