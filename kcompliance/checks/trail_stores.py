@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kcompliance.checks.retention.search_sight import no_store, seen_stores
+from kcompliance.checks.search_sight import no_store, seen_stores
 from kcompliance.model.apiserver.plain_data import at
 from kcompliance.model.cluster import Cluster, NotAsked
 from kcompliance.model.finding import Finding
@@ -10,24 +10,25 @@ from kcompliance.model.reading import Absent, Kind, Seen, Unreadable
 from kcompliance.model.search.questions import BY_KIND, Product
 from kcompliance.model.search.view import COLLECTOR, Fields, SearchStore
 
-__all__ = ["answered", "not_whole", "searched", "stores_to_judge"]
+__all__ = ["answered", "not_whole", "searched", "seen_stores_that_answer", "stores_to_judge"]
 
 
 def stores_to_judge(cluster: Cluster, aspects: tuple[str, ...]) -> Iterator[SearchStore | Finding]:
     """The stores that answer, and findings on those that do not or where there is none."""
-    found = False
+    stores = tuple(seen_stores_that_answer(cluster, aspects))
+    yield from stores or no_store(cluster, aspects)
+
+
+def seen_stores_that_answer(
+    cluster: Cluster, aspects: tuple[str, ...]
+) -> Iterator[SearchStore | Finding]:
+    """The same, and nothing where there is no store."""
     for store in seen_stores(cluster, aspects):
-        if isinstance(store, Finding):
-            yield store
-            continue
-        found = True
-        server = store.answer(Kind.ELASTICSEARCH_SERVER)
+        server = store if isinstance(store, Finding) else store.answer(Kind.ELASTICSEARCH_SERVER)
         if isinstance(server, Unreadable) and server.permission is None:
             yield from (Finding.unreadable(server, aspect=aspect) for aspect in aspects)
         else:
             yield store
-    if not found:
-        yield from no_store(cluster, aspects)
 
 
 def answered(store: SearchStore, kind: Kind, aspect: str) -> Seen[Fields] | Absent | Finding:

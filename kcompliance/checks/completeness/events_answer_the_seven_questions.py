@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from kcompliance.checks.event_stores import EventStore, Sampled, event_stores
 from kcompliance.checks.interface import check
-from kcompliance.checks.trail_stores import searched, stores_to_judge
-from kcompliance.model.cluster import Cluster, NotAsked
-from kcompliance.model.finding import Evidence, Finding, evidence_of
-from kcompliance.model.reading import Kind, Raw
-from kcompliance.model.search.events import Event, Share, events_in, read_time, shares
-from kcompliance.model.search.times import read_times
-from kcompliance.model.search.view import SearchStore
+from kcompliance.model.cluster import Cluster
+from kcompliance.model.event_store.events import Event, Share, read_time, shares
+from kcompliance.model.finding import Finding
 
-__all__ = ["Params", "Sampled", "events_answer_the_seven_questions", "sampled"]
+__all__ = ["Params", "events_answer_the_seven_questions"]
 
 _ASPECTS: Final = ("questions", "timestamps")
 _QUESTIONS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -37,34 +34,18 @@ class Params:
     max_clock_skew_seconds: int = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """Events of a store, and what they were read from."""
-
-    events: tuple[Event, ...]
-    evidence: tuple[Evidence, ...]
-    raws: Mapping[tuple[str, str], Raw]
-    """By index and id of an event: the sample that it is in."""
-    collected_at: datetime
-
-    def quote(self, event: Event, what: str) -> tuple[Evidence, ...]:
-        """One of the events as evidence."""
-        raw = self.raws[event.index, event.id]
-        return evidence_of(raw, f"hits.hits[{event.index}/{event.id}]", what)
-
-
 @check("KC-CMP-008", params=Params)
 def events_answer_the_seven_questions(cluster: Cluster, params: Params) -> Iterator[Finding]:
     """Events in the store answer the seven questions and carry sane timestamps
 
     The newest events are looked at, and others of a month that were chosen at random.
     """
-    for store in stores_to_judge(cluster, _ASPECTS):
+    for store in event_stores(cluster, _ASPECTS):
         if isinstance(store, Finding):
             yield store
             continue
         for aspect in _ASPECTS:
-            found = sampled(store, aspect)
+            found = store.sampled(aspect)
             if isinstance(found, Finding):
                 yield found
             elif aspect == "questions":
@@ -73,31 +54,7 @@ def events_answer_the_seven_questions(cluster: Cluster, params: Params) -> Itera
                 yield _timestamps(store, found, timedelta(seconds=params.max_clock_skew_seconds))
 
 
-def sampled(store: SearchStore, aspect: str) -> Sampled | Finding:
-    """The newest events and the random ones; a sample that was refused is not left out."""
-    events: dict[tuple[str, str], Event] = {}
-    raws: dict[tuple[str, str], Raw] = {}
-    evidence: tuple[Evidence, ...] = ()
-    at: datetime | None = None
-    for kind in (Kind.ELASTICSEARCH_SAMPLE, Kind.ELASTICSEARCH_RANDOM_SAMPLE):
-        if kind is Kind.ELASTICSEARCH_RANDOM_SAMPLE and store.answer(kind) == NotAsked():
-            continue  # the newest are enough where nobody asked for more
-        found = searched(store, kind, aspect)
-        if isinstance(found, Finding):
-            return found
-        hits = tuple(events_in(found.value))
-        for event in hits:
-            events.setdefault((event.index, event.id), event)
-            raws.setdefault((event.index, event.id), found.raw)
-        evidence += evidence_of(found.raw, "hits.hits", f"{len(hits)} events")
-        at = found.raw.origin.collected_at if at is None else at
-    if not events or at is None:
-        because = "there is no event in it to look at: see KC-CMP-011"
-        return Finding.error(store.name, because, evidence, aspect=aspect)
-    return Sampled(events=tuple(events.values()), evidence=evidence, raws=raws, collected_at=at)
-
-
-def _questions(store: SearchStore, found: Sampled, params: Params) -> Iterator[Finding]:
+def _questions(store: EventStore, found: Sampled, params: Params) -> Iterator[Finding]:
     """One finding for each question that too many events leave open, or one for all."""
     failed = False
     for question, fields in _QUESTIONS.items():
@@ -121,22 +78,16 @@ def _enough(share: Share, params: Params) -> bool:
     return share.at_least(params.completeness_pct)
 
 
-def _timestamps(store: SearchStore, found: Sampled, skew: timedelta) -> Finding:
-    newest = searched(store, Kind.ELASTICSEARCH_TIMES, "timestamps")
-    if isinstance(newest, Finding):
-        return newest
-    times = read_times(newest.value)
-    if isinstance(times, str):
-        return Finding.error(newest.raw.origin.resource, times, aspect="timestamps")
-    evidence = found.evidence
-    if times.newest is not None and times.newest - newest.raw.origin.collected_at > skew:
-        evidence += evidence_of(newest.raw, "aggregations.newest", str(times.newest))
+def _timestamps(store: EventStore, found: Sampled, skew: timedelta) -> Finding:
+    times = store.times("timestamps")
+    if isinstance(times, Finding):
+        return times
+    evidence = found.evidence + times.evidence_of_newest
+    if times.newest is not None and times.newest - times.asked > skew:
         because = f"its newest event is of {_time(times.newest)}, which is still to come: see to "
         because += "the clocks, or to who writes such events"
         return Finding.failed(store.name, because, evidence, aspect="timestamps")
-    wrong = [
-        (event, why) for event in found.events if (why := _wrong(event, found.collected_at, skew))
-    ]
+    wrong = [(event, why) for event in found.events if (why := _wrong(event, found.asked, skew))]
     if wrong:
         event, why = wrong[0]
         evidence += found.quote(event, why)
@@ -144,7 +95,6 @@ def _timestamps(store: SearchStore, found: Sampled, skew: timedelta) -> Finding:
         return Finding.failed(store.name, because, evidence, aspect="timestamps")
     because = f"the times of {len(found.events)} sampled events can be read, follow one another "
     because += "and lie in the past"
-    evidence += evidence_of(newest.raw, "aggregations.newest", str(times.newest))
     return Finding.passed(store.name, because, evidence, aspect="timestamps")
 
 

@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kcompliance.checks.completeness.events_answer_the_seven_questions import Sampled, sampled
+from kcompliance.checks.event_stores import Sampled
+from kcompliance.checks.event_stores.of_search import sampled_of
 from kcompliance.checks.interface import check
 from kcompliance.checks.trail_stores import answered, not_whole, searched, stores_to_judge
 from kcompliance.model.apiserver.plain_data import at, sequence, text
 from kcompliance.model.cluster import Cluster
+from kcompliance.model.event_store.events import FIELDS_OF, Event, Share
 from kcompliance.model.finding import Finding, evidence_of
 from kcompliance.model.reading import Absent, Kind, Seen
-from kcompliance.model.search.events import FIELDS_OF, Event, Share
 from kcompliance.model.search.fields import COVERED, read_fields
 from kcompliance.model.search.indices import data_streams
 from kcompliance.model.search.ingest import conflicts, failures, pipelines_of, unguarded
@@ -260,7 +261,7 @@ def _failure_store_is_on(streams: object) -> bool:
 
 
 def _coverage(store: SearchStore, params: Params) -> Iterator[Finding]:
-    found = sampled(store, "coverage")
+    found = sampled_of(store, "coverage")
     counts = searched(store, Kind.ELASTICSEARCH_TERMS, "coverage")
     for each in (found, counts):
         if isinstance(each, Finding):

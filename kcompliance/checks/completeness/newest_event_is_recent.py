@@ -5,16 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from kcompliance.checks.completeness.events_answer_the_seven_questions import Sampled, sampled
+from kcompliance.checks.event_stores import EventStore, Sampled, Times, event_stores
 from kcompliance.checks.interface import check
-from kcompliance.checks.trail_stores import searched, stores_to_judge
 from kcompliance.model.cluster import Cluster
+from kcompliance.model.event_store.events import read_time
+from kcompliance.model.event_store.timeline import BIN
 from kcompliance.model.finding import Evidence, Finding, evidence_of
-from kcompliance.model.reading import Kind, Raw
-from kcompliance.model.search.events import read_time
-from kcompliance.model.search.timeline import BIN, read_timeline
-from kcompliance.model.search.times import TrailTimes, read_times
-from kcompliance.model.search.view import COLLECTOR, SearchStore
 
 __all__ = ["Params", "newest_event_is_recent"]
 
@@ -25,9 +21,10 @@ _OF_HUNDRED: Final = 95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
-    """The parameters of KC-CMP-011."""
+    """The parameters of KC-CMP-011; what a provider delivers takes longer."""
 
     max_age_minutes: int = 15
+    cloud_max_age_minutes: int = 30
     max_lag_minutes: int = 10
 
 
@@ -37,82 +34,69 @@ def newest_event_is_recent(cluster: Cluster, params: Params) -> Iterator[Finding
 
     Its age is told by when it happened, against the time at which the store was asked.
     """
-    for store in stores_to_judge(cluster, _ASPECTS):
+    for store in event_stores(cluster, _ASPECTS):
         if isinstance(store, Finding):
             yield store
             continue
-        yield _fresh(store, timedelta(minutes=params.max_age_minutes))
-        found = sampled(store, "lag")
+        minutes = params.cloud_max_age_minutes if store.is_cloud else params.max_age_minutes
+        yield _fresh(store, timedelta(minutes=minutes))
+        found = store.sampled("lag")
         if isinstance(found, Finding):
             yield found
         else:
             yield _lag(store, found, timedelta(minutes=params.max_lag_minutes))
 
 
-def _fresh(store: SearchStore, longest: timedelta) -> Finding:
-    found = searched(store, Kind.ELASTICSEARCH_TIMES, "fresh")
-    if isinstance(found, Finding):
-        return found
-    times, raw = read_times(found.value), found.raw
-    if isinstance(times, str):
-        return Finding.error(raw.origin.resource, times, aspect="fresh")
-    if times.docs == 0 or times.newest is None:
-        evidence = evidence_of(raw, "hits.total", str(times.docs))
-        because = "no audit event is in it" if times.docs == 0 else "no event in it has a time"
+def _fresh(store: EventStore, longest: timedelta) -> Finding:
+    times = store.times("fresh")
+    if isinstance(times, Finding):
+        return times
+    evidence = times.evidence_of_newest
+    if times.newest is None:
+        because = "no event in it has a time" if times.records else "no audit event is in it"
         return Finding.failed(store.name, because, evidence, aspect="fresh")
-    evidence = evidence_of(raw, "aggregations.newest", f"{times.field}: {_time(times.newest)}")
-    asked = raw.origin.collected_at
-    if times.newest - asked > _SKEW:
-        return _behind_the_future(store, times, longest, evidence, asked)
-    age = asked - times.newest
+    if times.newest - times.asked > _SKEW:
+        return _behind_the_future(store, times, longest)
+    age = times.asked - times.newest
     if age > longest:
         because = f"its newest event is of {_time(times.newest)}, {_long(age)} before it was asked"
-        return _too_old(store, raw, because, evidence)
+        return _too_old(store, times, because, evidence)
     because = f"its newest event happened {_long(max(age, timedelta()))} before it was asked"
-    return Finding.passed(store.name, because, evidence, aspect="fresh", notes=_notes(times))
+    return Finding.passed(store.name, because, evidence, aspect="fresh", notes=times.notes)
 
 
-def _too_old(store: SearchStore, raw: Raw, because: str, evidence: tuple[Evidence, ...]) -> Finding:
-    if raw.origin.collector == COLLECTOR:
+def _too_old(
+    store: EventStore, times: Times, because: str, evidence: tuple[Evidence, ...]
+) -> Finding:
+    if times.live:
         return Finding.failed(store.name, because, evidence, aspect="fresh")
     return Finding.manual(
         store.name,
         f"{because}, and a file does not tell when that was",
-        "When was this answer saved? Scan the store itself: elasticsearch+https://HOST:9200/"
-        "INDEX_PATTERN.",
+        "When was this answer saved? Scan the store itself.",
         evidence,
         aspect="fresh",
     )
 
 
-def _behind_the_future(
-    store: SearchStore,
-    times: TrailTimes,
-    longest: timedelta,
-    evidence: tuple[Evidence, ...],
-    asked: datetime,
-) -> Finding:
+def _behind_the_future(store: EventStore, times: Times, longest: timedelta) -> Finding:
     """One event of a wrong clock would make a dead trail look fresh for ever."""
-    found = searched(store, Kind.ELASTICSEARCH_HISTOGRAM, "fresh")
+    found = store.timeline("fresh")
     if isinstance(found, Finding):
         return found
-    timeline = read_timeline(found.value)
-    if isinstance(timeline, str):
-        return Finding.error(found.raw.origin.resource, timeline, aspect="fresh")
-    notes = (f"an event of {_time(times.newest or asked)} is in it: see KC-CMP-008",)
-    past = [start for start in timeline.bins if start <= asked]
-    newest = max(past, default=None)
+    notes = (f"an event of {_time(times.newest or times.asked)} is in it: see KC-CMP-008",)
+    newest = max((start for start in found.value.bins if start <= times.asked), default=None)
     told = f"newest that is not to come: {_time(newest) if newest else 'none'}"
-    evidence += evidence_of(found.raw, "aggregations.bins", told)
-    if newest is None or asked - newest > longest + BIN:
+    evidence = times.evidence_of_newest + evidence_of(found.raw, found.value.place, told)
+    if newest is None or times.asked - newest > longest + BIN:
         because = "but for events that are still to come, its newest is of "
-        because += _time(newest) if newest else "more than a month ago"
-        return _too_old(store, found.raw, because, evidence)
+        because += _time(newest) if newest else "a time before those that were counted"
+        return _too_old(store, times, because, evidence)
     because = f"events of {_time(newest)} and the minutes after are in it"
     return Finding.passed(store.name, because, evidence, aspect="fresh", notes=notes)
 
 
-def _lag(store: SearchStore, found: Sampled, longest: timedelta) -> Finding:
+def _lag(store: EventStore, found: Sampled, longest: timedelta) -> Finding:
     """How long events took to arrive: nineteen of twenty have to be quick."""
     lags = sorted(_lags(found))
     evidence = found.evidence
@@ -139,12 +123,6 @@ def _lags(found: Sampled) -> Iterator[timedelta]:
         happened = read_time(happened)
         if isinstance(happened, datetime) and isinstance(arrived, datetime):
             yield max(arrived - happened, timedelta())
-
-
-def _notes(times: TrailTimes) -> tuple[str, ...]:
-    if times.field != "@timestamp":
-        return ()
-    return ("@timestamp tells when an agent read an event, which may be long after it happened",)
 
 
 def _time(moment: datetime) -> str:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from kcompliance.checks.event_stores import EventStore, event_stores
 from kcompliance.checks.interface import check
-from kcompliance.checks.trail_stores import searched, stores_to_judge
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.control import Platform
-from kcompliance.model.finding import Evidence, Finding, evidence_of
-from kcompliance.model.reading import Kind, Raw
-from kcompliance.model.search.timeline import (
+from kcompliance.model.event_store.timeline import (
     BIN,
     HOUR,
     Hole,
@@ -20,12 +18,10 @@ from kcompliance.model.search.timeline import (
     explained,
     holes,
     quiet_hours,
-    read_sources,
-    read_timeline,
     read_window,
 )
-from kcompliance.model.search.times import read_times
-from kcompliance.model.search.view import SearchStore
+from kcompliance.model.finding import Evidence, Finding, evidence_of
+from kcompliance.model.reading import Kind, Seen
 
 __all__ = ["Params", "trail_has_no_gap"]
 
@@ -52,7 +48,7 @@ def trail_has_no_gap(cluster: Cluster, params: Params) -> Iterator[Finding]:
     """
     windows = tuple(map(read_window, params.maintenance))
     known = tuple(window for window in windows if window is not None)
-    for store in stores_to_judge(cluster, _ASPECTS):
+    for store in event_stores(cluster, _ASPECTS):
         if isinstance(store, Finding):
             yield store
             continue
@@ -66,41 +62,34 @@ def trail_has_no_gap(cluster: Cluster, params: Params) -> Iterator[Finding]:
 # --- gaps and volume -----------------------------------------------------------------------------
 
 
-def _of_bins(store: SearchStore, params: Params, windows: Sequence[Hole]) -> Iterator[Finding]:
+def _of_bins(store: EventStore, params: Params, windows: Sequence[Hole]) -> Iterator[Finding]:
     for aspect in ("gaps", "volume"):
-        found = searched(store, Kind.ELASTICSEARCH_HISTOGRAM, aspect)
+        found = store.timeline(aspect)
         if isinstance(found, Finding):
             yield found
-            continue
-        timeline = read_timeline(found.value)
-        if isinstance(timeline, str):
-            yield Finding.error(found.raw.origin.resource, timeline, aspect=aspect)
         elif aspect == "gaps":
-            yield _gaps(store, timeline, found.raw, params, windows)
-        elif not timeline.bins:
+            yield _gaps(store, found, params, windows)
+        elif not found.value.bins:
             because = f"no event of the last {_MONTH} days is in it"
-            evidence = evidence_of(found.raw, "aggregations.bins.buckets", "[]")
+            evidence = evidence_of(found.raw, found.value.place, "none")
             yield Finding.failed(store.name, because, evidence, aspect=aspect)
         else:
-            yield _volume(store, timeline, found.raw, params)
+            yield _volume(store, found, params)
 
 
 def _gaps(
-    store: SearchStore, timeline: Timeline, raw: Raw, params: Params, windows: Sequence[Hole]
+    store: EventStore, seen: Seen[Timeline], params: Params, windows: Sequence[Hole]
 ) -> Finding:
-    found = searched(store, Kind.ELASTICSEARCH_TIMES, "gaps")
-    if isinstance(found, Finding):
-        return found
-    times = read_times(found.value)
-    if isinstance(times, str):
-        return Finding.error(found.raw.origin.resource, times, aspect="gaps")
-    asked = raw.origin.collected_at
+    times = store.times("gaps")
+    if isinstance(times, Finding):
+        return times
+    timeline, asked = seen.value, seen.raw.origin.collected_at
     begin = asked - timedelta(days=min(params.window_days, _MONTH))
     older = times.oldest is not None and times.oldest < begin
     bins = [start for start in timeline.bins if begin - BIN <= start <= asked]
     evidence = evidence_of(
-        raw,
-        f"aggregations.bins of {timeline.field}",
+        seen.raw,
+        f"{timeline.place} of {timeline.field}",
         f"{len(bins)} bins of five minutes have events",
     )
     if not bins:
@@ -110,7 +99,7 @@ def _gaps(
     every = holes(bins, BIN, longest, (begin if older else None, None))
     unexplained = [hole for hole in every if not explained(hole, windows, longest)]
     if unexplained:
-        evidence += evidence_of(raw, "aggregations.bins", f"nothing from {unexplained[0]}")
+        evidence += evidence_of(seen.raw, timeline.place, f"nothing from {unexplained[0]}")
         because = f"nothing was recorded from {_shown(unexplained)}"
         return Finding.failed(store.name, because, evidence, aspect="gaps")
     because = f"from {min(bins):%Y-%m-%d %H:%M}Z to {max(bins) + BIN:%Y-%m-%d %H:%M}Z no gap is "
@@ -121,9 +110,10 @@ def _gaps(
     return Finding.passed(store.name, because, evidence, aspect="gaps", notes=notes)
 
 
-def _volume(store: SearchStore, timeline: Timeline, raw: Raw, params: Params) -> Finding:
+def _volume(store: EventStore, seen: Seen[Timeline], params: Params) -> Finding:
+    timeline = seen.value
     quiet = quiet_hours(timeline.bins, params.volume_pct)
-    evidence = evidence_of(raw, "aggregations.bins", f"{sum(timeline.bins.values())} events")
+    evidence = evidence_of(seen.raw, timeline.place, f"{sum(timeline.bins.values())} events")
     if quiet:
         because = f"{len(quiet)} hours have less than {params.volume_pct} % of the events that the "
         because += f"same hour of other weeks has, the first at {quiet[0]:%Y-%m-%d %H:%M}Z"
@@ -144,17 +134,12 @@ def _shown(found: Sequence[Hole]) -> str:
 # --- API servers ---------------------------------------------------------------------------------
 
 
-def _api_servers(
-    cluster: Cluster, store: SearchStore, windows: Sequence[Hole]
-) -> Iterator[Finding]:
-    found = searched(store, Kind.ELASTICSEARCH_SOURCES, "api-servers")
+def _api_servers(cluster: Cluster, store: EventStore, windows: Sequence[Hole]) -> Iterator[Finding]:
+    found = store.sources("api-servers")
     if isinstance(found, Finding):
         yield found
         return
-    sources = read_sources(found.value)
-    if isinstance(sources, str):
-        yield Finding.error(found.raw.origin.resource, sources, aspect="api-servers")
-        return
+    sources = found.value
     names = ", ".join(source.name for source in sources or ()) or "none"
     evidence = evidence_of(found.raw, "aggregations.sources", names)
     if cluster.platform in (Platform.AKS, Platform.EKS):
@@ -187,7 +172,7 @@ def _short(name: str) -> str:
 
 def _against(
     cluster: Cluster,
-    store: SearchStore,
+    store: EventStore,
     expected: frozenset[str],
     sources: Sequence[Source] | None,
     evidence: tuple[Evidence, ...],
@@ -229,7 +214,7 @@ def _silences(by_name: dict[str, Source], name: str, windows: Sequence[Hole]) ->
             yield hole
 
 
-def _which(store: SearchStore, names: str, evidence: tuple[Evidence, ...]) -> Finding:
+def _which(store: EventStore, names: str, evidence: tuple[Evidence, ...]) -> Finding:
     return Finding.manual(
         store.name,
         f"whether every API server reports is not known; events come from: {names}",

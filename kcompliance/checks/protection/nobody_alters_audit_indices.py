@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from kcompliance.checks.completeness.events_answer_the_seven_questions import sampled
+from kcompliance.checks.event_stores.of_search import sampled_of
 from kcompliance.checks.interface import check
 from kcompliance.checks.trail_stores import answered, stores_to_judge
 from kcompliance.model.apiserver.plain_data import at, sequence
@@ -278,7 +278,7 @@ def _blocked(index: TrailIndex) -> bool:
 
 def _ids(store: SearchStore, params: Params) -> Iterator[Finding]:
     """`Audit-ID` is a header that a client may set: it must not choose a document's id."""
-    found = sampled(store, "document-ids")
+    found = sampled_of(store, "document-ids")
     if isinstance(found, Finding):
         yield found
         return

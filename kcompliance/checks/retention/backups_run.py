@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kcompliance.checks.interface import check
-from kcompliance.checks.retention.search_sight import (
+from kcompliance.checks.search_sight import (
     as_of,
     evidence,
     no_store,
@@ -13,7 +13,7 @@ from kcompliance.checks.retention.search_sight import (
     unseen,
     which_indices,
 )
-from kcompliance.checks.retention.sound_archives import (
+from kcompliance.checks.sound_archives import (
     archive_evidence,
     archives_to_rely_on,
     ends,

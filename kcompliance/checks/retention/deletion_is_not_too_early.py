@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from kcompliance.checks.interface import check
-from kcompliance.checks.retention.search_sight import (
+from kcompliance.checks.search_sight import (
     LIFECYCLE_KINDS,
     as_of,
     evidence,
@@ -16,6 +16,7 @@ from kcompliance.checks.retention.search_sight import (
     which_indices,
 )
 from kcompliance.model.cluster import Cluster
+from kcompliance.model.event_store.timeline import unbroken_since
 from kcompliance.model.finding import Evidence, Finding, evidence_of
 from kcompliance.model.listing import Listing
 from kcompliance.model.reading import Kind, Raw, Seen
@@ -184,7 +185,7 @@ def _late_enough(sight: _Sight, wanted: timedelta, aspect: str) -> Finding:
     if sight.jobs_seen:
         notes = ("a crontab on some host would not be seen",)
         return Finding.passed(sight.store.name, words, told, aspect=aspect, notes=notes)
-    oldest = None if sight.times is None else sight.times.unbroken_since(timedelta(days=7))
+    oldest = None if sight.times is None else unbroken_since(sight.times.days, timedelta(days=7))
     if oldest is not None and sight.asked_at - oldest >= wanted:
         because = f"{words}, and records of {oldest:%Y-%m-%d} are there still"
         raw = sight.store.raw(Kind.ELASTICSEARCH_TIMES)

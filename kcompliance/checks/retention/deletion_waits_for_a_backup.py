@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from kcompliance.checks.interface import check
-from kcompliance.checks.retention.search_sight import (
+from kcompliance.checks.search_sight import (
     LIFECYCLE_KINDS,
     as_of,
     evidence,
@@ -15,7 +15,7 @@ from kcompliance.checks.retention.search_sight import (
     unseen,
     which_indices,
 )
-from kcompliance.checks.retention.sound_archives import (
+from kcompliance.checks.sound_archives import (
     archive_evidence,
     archives_to_rely_on,
     ends,

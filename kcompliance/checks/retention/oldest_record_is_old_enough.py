@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from kcompliance.checks.event_stores import EventStore, seen_event_stores
 from kcompliance.checks.interface import check
-from kcompliance.checks.retention.oldest_records import SOURCES, OldestRecord
-from kcompliance.checks.retention.search_sight import no_store
-from kcompliance.checks.retention.sound_archives import (
+from kcompliance.checks.search_sight import no_store
+from kcompliance.checks.sound_archives import (
     archive_evidence,
     archives_to_rely_on,
     keeps,
@@ -19,10 +19,11 @@ from kcompliance.model.apiserver.plain_data import at, text
 from kcompliance.model.archive_evidence import ArchiveEvidence
 from kcompliance.model.aws.cluster_settings import eks_cluster
 from kcompliance.model.cluster import Cluster
-from kcompliance.model.finding import Finding, Status
+from kcompliance.model.event_store.timeline import unbroken_since
+from kcompliance.model.finding import Evidence, Finding, Status
 from kcompliance.model.listing import Listing
 from kcompliance.model.reading import Kind, Seen
-from kcompliance.model.retention import reaches_back, required
+from kcompliance.model.retention import FOREVER, reaches_back, required
 
 __all__ = ["Params", "oldest_record_is_old_enough"]
 
@@ -57,11 +58,10 @@ def oldest_record_is_old_enough(cluster: Cluster, params: Params) -> Iterator[Fi
     hole = timedelta(days=params.max_hole_days)
     archives = archives_to_rely_on(cluster)
     found = [
-        record
-        if isinstance(record, Finding)
-        else _judged(cluster, record, enabled, wanted, archives)
-        for source in SOURCES
-        for record in source(cluster, hole, "main")
+        store
+        if isinstance(store, Finding)
+        else _of_store(cluster, store, hole, enabled, wanted, archives)
+        for store in seen_event_stores(cluster, ("main",))
     ]
     yield from found
     if found and all(finding.status is Status.PASS for finding in found):
@@ -83,6 +83,47 @@ def _moment(written: str) -> datetime | None:
 
 
 # --- one place -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldestRecord:
+    """How far back one place reaches."""
+
+    resource: str
+    oldest: datetime | None
+    """None: it holds no record at all."""
+    unbroken_since: datetime | None
+    """The same, but back from the newest record without a long hole; `oldest` where not told."""
+    evidence: tuple[Evidence, ...]
+    as_of: datetime
+    """When it was asked."""
+    deletes_after: timedelta = FOREVER
+    """When the place itself deletes records, where it tells."""
+
+
+def _of_store(
+    cluster: Cluster,
+    store: EventStore,
+    hole: timedelta,
+    enabled: datetime | None,
+    wanted: timedelta,
+    archives: Sequence[Seen[ArchiveEvidence]],
+) -> Finding:
+    times = store.times("main")
+    if isinstance(times, Finding):
+        return times
+    if times.records and times.oldest is None:
+        because = f"none of its {times.records} events has a time in {times.field}"
+        return Finding.error(store.name, because, times.evidence_of_oldest)
+    record = OldestRecord(
+        resource=store.name,
+        oldest=times.oldest,
+        unbroken_since=unbroken_since(times.days, hole) or times.oldest,
+        evidence=times.evidence_of_oldest,
+        as_of=times.asked,
+        deletes_after=times.deletes_after,
+    )
+    return _judged(cluster, record, enabled, wanted, archives)
 
 
 def _judged(

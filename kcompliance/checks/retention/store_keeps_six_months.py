@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kcompliance.checks.interface import check
-from kcompliance.checks.retention.search_sight import (
+from kcompliance.checks.search_sight import (
     LIFECYCLE_KINDS,
     as_of,
     evidence,

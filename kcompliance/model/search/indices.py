@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from kcompliance.model.apiserver.plain_data import at, mapping, sequence, text
+from kcompliance.model.moment import moment
 from kcompliance.model.reading import Kind, Seen
 from kcompliance.model.search.times import IndexTimes, TrailTimes, read_times
-from kcompliance.model.search.view import Fields, SearchStore, moment
+from kcompliance.model.search.view import Fields, SearchStore
 
 __all__ = [
     "DataStream",

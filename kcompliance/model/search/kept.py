@@ -17,11 +17,12 @@ from typing import Final
 
 from kcompliance.model.apiserver.plain_data import at, mapping, text
 from kcompliance.model.duration import parse_elastic_duration
+from kcompliance.model.moment import moment
 from kcompliance.model.reading import Kind
 from kcompliance.model.retention import FOREVER, days_kept
 from kcompliance.model.search.indices import TrailIndex, flat, named_span
 from kcompliance.model.search.ism import Deletion, ism_policies, ism_policy_of
-from kcompliance.model.search.view import Fields, SearchStore, moment
+from kcompliance.model.search.view import Fields, SearchStore
 
 __all__ = ["Kept", "by_mechanism", "kept_by_lifecycle", "write_span"]
 

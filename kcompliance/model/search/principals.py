@@ -13,9 +13,10 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from kcompliance.model.apiserver.plain_data import at, mapping, sequence, text, texts
+from kcompliance.model.moment import moment
 from kcompliance.model.reading import Kind
 from kcompliance.model.search.indices import matches
-from kcompliance.model.search.view import SearchStore, moment
+from kcompliance.model.search.view import SearchStore
 
 __all__ = ["Grants", "Principal", "principals_of", "trail_names"]
 

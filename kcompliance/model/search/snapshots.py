@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Final
 
 from kcompliance.model.apiserver.plain_data import at, mapping, sequence, text, texts
+from kcompliance.model.moment import moment
 from kcompliance.model.reading import Kind, Raw, Seen
 from kcompliance.model.search.indices import TrailIndex, matches
-from kcompliance.model.search.view import SearchStore, moment
+from kcompliance.model.search.view import SearchStore
 
 __all__ = [
     "Repository",

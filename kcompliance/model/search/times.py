@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from kcompliance.model.apiserver.plain_data import at, sequence, text
-from kcompliance.model.search.view import Fields, moment
+from kcompliance.model.moment import moment
+from kcompliance.model.search.view import Fields
 
 __all__ = ["IndexTimes", "TrailTimes", "read_times"]
 
@@ -31,18 +32,6 @@ class TrailTimes:
     days: tuple[datetime, ...]
     """The begins of the days, in UTC, on which there are events; of the last three years."""
     by_index: Mapping[str, IndexTimes]
-
-    def unbroken_since(self, most: timedelta) -> datetime | None:
-        """The begin of the run of days, back from the newest, without a hole longer than this.
-
-        A single event of long ago, or a wrong clock's, makes no trail of that length.
-        """
-        begin: datetime | None = None
-        for day in sorted(self.days, reverse=True):
-            if begin is not None and begin - day > most + timedelta(days=1):
-                break
-            begin = day
-        return begin
 
 
 def read_times(answer: Fields) -> TrailTimes | str:

@@ -6,7 +6,6 @@ belong together, to a store of which nobody knows the address.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any, Final, TypeAlias
 
@@ -18,7 +17,7 @@ from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Readin
 from kcompliance.model.search.product import SearchServer, read_server
 from kcompliance.model.search.questions import BY_KIND, Product, Store
 
-__all__ = ["Answer", "Fields", "SearchStore", "is_search_kind", "moment", "stores_of"]
+__all__ = ["Answer", "Fields", "SearchStore", "is_search_kind", "stores_of"]
 
 Fields: TypeAlias = Mapping[str, Any]
 """A JSON object of an answer, hostile: no field can be relied on to have its type."""
@@ -235,15 +234,3 @@ def _several(first: Raw) -> Unreadable:
 def absent(answer: Answer) -> bool:
     """Whether the server has no such thing, or was not asked as it is of the other family."""
     return isinstance(answer, Absent | NotAsked)
-
-
-def moment(milliseconds: object) -> datetime | None:
-    """A time in milliseconds since 1970, as a number or as digits; None for anything else."""
-    if isinstance(milliseconds, str) and milliseconds.isdecimal() and len(milliseconds) < 18:
-        milliseconds = int(milliseconds)
-    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
-        return None
-    try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
-    except (OverflowError, ValueError):
-        return None

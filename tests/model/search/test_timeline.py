@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcompliance.model.search.events import read_time
-from kcompliance.model.search.timeline import BIN, Hole, explained, holes, read_window
+from kcompliance.model.event_store.events import read_time
+from kcompliance.model.event_store.timeline import BIN, Hole, explained, holes, read_window
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

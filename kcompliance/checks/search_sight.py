@@ -15,6 +15,7 @@ __all__ = [
     "as_of",
     "evidence",
     "no_store",
+    "red",
     "seen_stores",
     "unseen",
     "which_indices",
@@ -91,7 +92,7 @@ def unseen(
             Finding.error(store.name, "the server was not asked", aspect=aspect)
             for aspect in aspects
         ]
-    return (*found, *_red(store, aspects))
+    return (*found, *red(store, aspects))
 
 
 def _is_wanting(store: SearchStore, kind: Kind) -> bool:
@@ -114,7 +115,8 @@ def _question(store: SearchStore, kind: Kind, aspect: str) -> Finding:
     return Finding.manual(store.name, because, what, aspect=aspect)
 
 
-def _red(store: SearchStore, aspects: Sequence[str]) -> Iterator[Finding]:
+def red(store: SearchStore, aspects: Sequence[str]) -> Iterator[Finding]:
+    """An error for each aspect where some events of the store cannot be read now."""
     health = store.answer(Kind.ELASTICSEARCH_HEALTH)
     if isinstance(health, Seen):
         status = health.value.get("status")

@@ -1,0 +1,6 @@
+"""Where audit events can be searched, and what each such store tells the checks."""
+
+from kcompliance.checks.event_stores.every import event_stores, seen_event_stores
+from kcompliance.checks.event_stores.interface import EventStore, Sampled, Sources, Times
+
+__all__ = ["EventStore", "Sampled", "Sources", "Times", "event_stores", "seen_event_stores"]
