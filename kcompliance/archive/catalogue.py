@@ -224,7 +224,6 @@ _STEPPED_OVER = frozenset(
         FindingCode.SIZE_REGRESSION,
     }
 )
-_STRICTNESS = (LockMode.NONE, LockMode.GOVERNANCE, LockMode.COMPLIANCE)
 
 
 def _nothing(store: Store, trust: Trust | None, faults: Iterable[Fault]) -> KcomplianceError:
@@ -346,4 +345,4 @@ class _Fold:
 
 
 def _strictest(modes: Mapping[StreamName | None, LockMode]) -> LockMode:
-    return max(modes.values(), key=_STRICTNESS.index, default=LockMode.NONE)
+    return max(modes.values(), key=lambda mode: mode.strictness, default=LockMode.NONE)

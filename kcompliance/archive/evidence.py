@@ -23,7 +23,6 @@ __all__ = ["archive_evidence"]
 
 _LEVEL = 1
 _FAULTS = 20
-_STRICTNESS = (LockMode.NONE, LockMode.GOVERNANCE, LockMode.COMPLIANCE)
 
 
 def archive_evidence(
@@ -94,7 +93,7 @@ def _stream(stream: CataloguedStream, committed: Mapping[int, datetime]) -> Arch
         start=coverage.start,
         end=coverage.end,
         windows=len(coverage.windows) + len(coverage.ranges),
-        lock=min(stream.locks, key=_STRICTNESS.index, default=LockMode.NONE).value,
+        lock=min(stream.locks, key=lambda mode: mode.strictness, default=LockMode.NONE).value,
         docs=sum(window.docs for window in stream.windows),
         gaps=len(coverage.gaps),
         source_missing=statuses.count(WindowStatus.SOURCE_MISSING),

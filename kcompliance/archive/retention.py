@@ -18,7 +18,7 @@ from functools import partial
 from typing import Final
 
 from kcompliance.archive.records import retained_until
-from kcompliance.archive.state import STRICTNESS, ArchiveState
+from kcompliance.archive.state import ArchiveState
 from kcompliance.ledger import LockMode, Period, SegmentRecord
 from kcompliance.stores.interface import Lock, NotThere, Store
 from kcompliance.stores.interface import LockMode as StoreMode
@@ -98,7 +98,7 @@ def extend(
 
 
 def _is_at_least(mode: LockMode, wanted: LockMode) -> bool:
-    return STRICTNESS.index(mode) >= STRICTNESS.index(wanted)
+    return mode.strictness >= wanted.strictness
 
 
 def _has_turn(key: str, since: datetime | None, now: datetime) -> bool:

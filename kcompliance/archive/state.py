@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from kcompliance.archive.interface import ArchivedFile, ArchivedStream, ArchivedWindow, Window
@@ -31,9 +30,7 @@ from kcompliance.ledger import (
 )
 from kcompliance.model.digest import Sha256
 
-__all__ = ["STRICTNESS", "ArchiveState", "CommittedObjects", "read_state", "stops_writing"]
-
-STRICTNESS: Final = (LockMode.NONE, LockMode.GOVERNANCE, LockMode.COMPLIANCE)
+__all__ = ["ArchiveState", "CommittedObjects", "read_state", "stops_writing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +115,9 @@ class ArchiveState:
             CommittedObjects(
                 keys=tuple(keys),
                 latest_retention=self.latest_retention,
-                mode=min(self.modes.values(), key=STRICTNESS.index, default=LockMode.NONE),
+                mode=min(
+                    self.modes.values(), key=lambda mode: mode.strictness, default=LockMode.NONE
+                ),
             )
         )
 

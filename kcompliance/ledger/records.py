@@ -308,6 +308,11 @@ class LockMode(StrEnum):
     GOVERNANCE = "governance"
     COMPLIANCE = "compliance"
 
+    @property
+    def strictness(self) -> int:
+        """The higher, the fewer people can take such a lock off."""
+        return list(LockMode).index(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionRecord:

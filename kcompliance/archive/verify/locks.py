@@ -31,7 +31,6 @@ STORED_WITH_COMMIT = timedelta(days=1)
 """How long after its commit a checkpoint may have been stored: what is older in the store than
 this can be was not written later."""
 
-_STRICTNESS = (LockMode.NONE, LockMode.GOVERNANCE, LockMode.COMPLIANCE)
 _STORE_MODES = {
     LockMode.GOVERNANCE: StoreMode.GOVERNANCE,
     LockMode.COMPLIANCE: StoreMode.COMPLIANCE,
@@ -75,7 +74,7 @@ class LockDemands:
 
     def of_log(self, expected: Expected) -> Lock | None:
         """The same of the log's own objects and intents, once the whole log was read."""
-        mode = max(self._modes.values(), key=_STRICTNESS.index, default=LockMode.NONE)
+        mode = max(self._modes.values(), key=lambda mode: mode.strictness, default=LockMode.NONE)
         until = self._latest and min(self._latest, self.as_of + LAPSES_SOON)
         return self._demand(mode, until, None, expected.committed)
 
