@@ -1,6 +1,6 @@
 """Archives that were declared for a cluster, as far as other controls may rely on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from kcompliance.model.archive_evidence import ArchiveEvidence, archives_of
@@ -8,7 +8,39 @@ from kcompliance.model.cluster import Cluster
 from kcompliance.model.finding import Evidence, Finding, evidence_of
 from kcompliance.model.reading import Absent, Seen, Unreadable
 
-__all__ = ["archive_evidence", "archives_to_rely_on", "ends", "keeps", "reaches", "why_not"]
+__all__ = [
+    "archive_evidence",
+    "archives_to_judge",
+    "archives_to_rely_on",
+    "ends",
+    "keeps",
+    "no_archive",
+    "reaches",
+    "why_not",
+]
+
+
+def archives_to_judge(
+    cluster: Cluster, aspects: Sequence[str]
+) -> Iterator[Seen[ArchiveEvidence] | Finding]:
+    """The declared archives, and findings on those that could not be read or are not there."""
+    for archive in archives_of(cluster):
+        match archive:
+            case Unreadable():
+                for aspect in aspects:
+                    yield Finding.unreadable(archive, aspect=aspect)
+            case Absent():
+                for aspect in aspects:
+                    yield Finding.failed(archive.origin.resource, archive.reason, aspect=aspect)
+            case Seen():
+                yield archive
+
+
+def no_archive(cluster: Cluster, question: str, aspects: Sequence[str]) -> Iterator[Finding]:
+    """What is said of a cluster of which no archive is declared."""
+    asked = f"{question} Name the archive and its trust file under targets in kcompliance.yaml."
+    because = "no archive is declared for this cluster"
+    yield from (Finding.manual(cluster.name, because, asked, aspect=aspect) for aspect in aspects)
 
 
 def archives_to_rely_on(cluster: Cluster) -> tuple[Seen[ArchiveEvidence], ...]:
@@ -37,23 +69,14 @@ def _why(archive: ArchiveEvidence) -> str | None:
 
 def why_not(cluster: Cluster, aspect: str) -> Iterator[Finding]:
     """A finding for each declared archive that cannot be relied on."""
-    for archive in archives_of(cluster):
-        match archive:
-            case Unreadable():
-                yield Finding.unreadable(archive, aspect=aspect)
-            case Absent():
-                yield Finding.failed(archive.origin.resource, archive.reason, aspect=aspect)
-            case _ if (reason := _why(archive.value)) is not None:
-                told = evidence_of(archive.raw, "exit_code", str(archive.value.exit_code))
-                finding = (Finding.failed if archive.value.exit_code == 1 else Finding.error)(
-                    archive.value.archive,
-                    f"the archive cannot be relied on: {reason}",
-                    told,
-                    aspect=aspect,
-                )
-                yield finding
-            case _:
-                pass
+    for archive in archives_to_judge(cluster, (aspect,)):
+        if isinstance(archive, Finding):
+            yield archive
+        elif (reason := _why(archive.value)) is not None:
+            told = evidence_of(archive.raw, "exit_code", str(archive.value.exit_code))
+            because = f"the archive cannot be relied on: {reason}"
+            verdict = Finding.failed if archive.value.exit_code == 1 else Finding.error
+            yield verdict(archive.value.archive, because, told, aspect=aspect)
 
 
 def reaches(archive: ArchiveEvidence) -> datetime | None:

@@ -9,12 +9,13 @@ from kcompliance.checks.protection.archives_in_azure import (
     containers_that_refuse_appends,
     worm_in_azure,
 )
-from kcompliance.model.archive_evidence import ArchivedStreamEvidence, ArchiveEvidence, archives_of
+from kcompliance.checks.sound_archives import archives_to_judge, no_archive
+from kcompliance.model.archive_evidence import ArchivedStreamEvidence, ArchiveEvidence
 from kcompliance.model.azure.trail import trails_of
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.control import Platform
 from kcompliance.model.finding import Finding, evidence_of
-from kcompliance.model.reading import Absent, Raw, Unreadable
+from kcompliance.model.reading import Raw
 
 __all__ = ["Params", "archive_is_worm"]
 
@@ -35,21 +36,16 @@ def archive_is_worm(cluster: Cluster, params: Params) -> Iterator[Finding]:
     Asked of declared archives: what their log promises, against the locks that the store holds.
     Where none is declared, of the containers and buckets that the provider ships the log to.
     """
-    archives = archives_of(cluster)
+    archives = tuple(archives_to_judge(cluster, _ASPECTS))
     if archives:
         yield from containers_that_refuse_appends(cluster)
     else:
         yield from _without_archive(cluster, params)
     for archive in archives:
-        match archive:
-            case Unreadable():
-                for aspect in _ASPECTS:
-                    yield Finding.unreadable(archive, aspect=aspect)
-            case Absent():
-                for aspect in _ASPECTS:
-                    yield Finding.failed(archive.origin.resource, archive.reason, aspect=aspect)
-            case _:
-                yield from _of_archive(archive.value, archive.raw, params)
+        if isinstance(archive, Finding):
+            yield archive
+        else:
+            yield from _of_archive(archive.value, archive.raw, params)
 
 
 def _without_archive(cluster: Cluster, params: Params) -> Iterator[Finding]:
@@ -58,15 +54,8 @@ def _without_archive(cluster: Cluster, params: Params) -> Iterator[Finding]:
         found += tuple(worm_in_azure(cluster, params.worm_days))
     if cluster.platform is Platform.EKS:
         found += tuple(worm_in_aws(cluster, params.worm_days))
-    yield from found
-    for aspect in _ASPECTS if not found else ():
-        yield Finding.manual(
-            cluster.name,
-            "no archive is declared for this cluster",
-            "Where is the copy of this cluster's audit records that nobody can alter? Name the "
-            "archive and its trust file under targets in kcompliance.yaml.",
-            aspect=aspect,
-        )
+    asked = "Where is the copy of this cluster's audit records that nobody can alter?"
+    yield from found or no_archive(cluster, asked, _ASPECTS)
 
 
 def _of_archive(archive: ArchiveEvidence, raw: Raw, params: Params) -> Iterator[Finding]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from kcompliance.checks.interface import check
-from kcompliance.model.archive_evidence import ArchivedStreamEvidence, ArchiveEvidence, archives_of
+from kcompliance.checks.sound_archives import archives_to_judge, no_archive
+from kcompliance.model.archive_evidence import ArchivedStreamEvidence, ArchiveEvidence
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.finding import Evidence, Finding, evidence_of
-from kcompliance.model.reading import Absent, Raw, Unreadable
+from kcompliance.model.reading import Raw
 
 __all__ = ["Params", "archive_is_kept_two_years"]
 
@@ -29,26 +30,15 @@ def archive_is_kept_two_years(cluster: Cluster, params: Params) -> Iterator[Find
 
     Judged by what `kcompliance archive` has sealed, and whether that still verifies.
     """
-    archives = archives_of(cluster)
-    if not archives:
-        for aspect in _ASPECTS:
-            yield Finding.manual(
-                cluster.name,
-                "no archive is declared for this cluster",
-                "Where are this cluster's audit records kept for two years? Name the archive and "
-                "its trust file under targets in kcompliance.yaml.",
-                aspect=aspect,
-            )
+    archives = tuple(archives_to_judge(cluster, _ASPECTS))
     for archive in archives:
-        match archive:
-            case Unreadable():
-                for aspect in _ASPECTS:
-                    yield Finding.unreadable(archive, aspect=aspect)
-            case Absent():
-                for aspect in _ASPECTS:
-                    yield Finding.failed(archive.origin.resource, archive.reason, aspect=aspect)
-            case _:
-                yield from _of_archive(archive.value, archive.raw, params)
+        if isinstance(archive, Finding):
+            yield archive
+        else:
+            yield from _of_archive(archive.value, archive.raw, params)
+    if not archives:
+        asked = "Where are this cluster's audit records kept for two years?"
+        yield from no_archive(cluster, asked, _ASPECTS)
 
 
 def _of_archive(archive: ArchiveEvidence, raw: Raw, params: Params) -> Iterator[Finding]:
