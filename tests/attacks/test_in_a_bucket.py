@@ -30,7 +30,8 @@ from tests.archive.building import AUDIT, Builder, built, objects_of, store_of
 from tests.attacks.victim import Victim
 from tests.ledger.samples import HOUR, JULY
 from tests.servers.fault_proxy import Fault, FaultProxy
-from tests.servers.versitygw import REGION, VersityGateway
+from tests.servers.s3_server import REGION
+from tests.servers.versitygw import VersityGateway
 
 YEAR = Period(years=1)
 PREFIX = "some/archive/"

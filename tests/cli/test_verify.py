@@ -22,7 +22,8 @@ from kcompliance.report.verify_words import VERDICTS, WORDS
 from tests.attacks.victim import Victim
 from tests.cli.command import Done
 from tests.cli.in_process import run
-from tests.servers.versitygw import REGION, VersityGateway
+from tests.servers.s3_server import REGION
+from tests.servers.versitygw import VersityGateway
 
 
 @pytest.fixture

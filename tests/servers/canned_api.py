@@ -110,6 +110,7 @@ def _handler(api: CannedApi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _answer(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}

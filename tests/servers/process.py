@@ -23,7 +23,7 @@ class ServerExited(Exception):
     @property
     def lost_its_port(self) -> bool:
         """Whether another process took the free port before the server could."""
-        return "address already in use" in self.log
+        return " in use" in self.log.lower()  # each program has words of its own
 
 
 class ServerProcess:
