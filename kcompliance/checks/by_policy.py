@@ -1,14 +1,15 @@
 """Judges by the audit policy in force: the owner's, the published one or the assumed one.
 
 A check gives a judge, which says of one policy what each aspect comes to. Here it is decided which
-policies are asked, and what such an answer is worth: an assumed policy earns no verdict, and a
-policy that no server would start with answers nothing.
+policies are asked, and what such an answer is worth: an assumed policy earns no verdict unless
+stored events decide, and a policy that no server would start with answers nothing.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kcompliance.checks.by_events import EventJudge, FromEvents, notes_of, stored_requests
 from kcompliance.checks.sight import policies_to_judge
 from kcompliance.model.audit_policy import (
     AuditPolicy,
@@ -19,8 +20,9 @@ from kcompliance.model.audit_policy import (
 )
 from kcompliance.model.cluster import Cluster, PolicyText, PublishedPolicy
 from kcompliance.model.finding import Confidence, Details, Evidence, Finding, Status, evidence_of
+from kcompliance.model.observed import Observed
 from kcompliance.model.probes import Trial
-from kcompliance.model.reading import Kind
+from kcompliance.model.reading import Kind, Seen, Unreadable
 
 __all__ = [
     "Answer",
@@ -57,21 +59,70 @@ class OwnPolicy:
     refused: Status = Status.ERROR
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Assumed:
+    """The verdicts where a policy is assumed: by stored events, else it is a question."""
+
+    cluster: Cluster
+    question: str
+    events: Mapping[str, EventJudge]
+
+    def finding(self, answer: Answer, rules: AuditPolicy) -> Finding:
+        """On one aspect; `answer` is what the policy would come to if it were the one."""
+        judge = self.events.get(answer.aspect)
+        stored = stored_requests(self.cluster) if judge else None
+        if judge is None or stored is None:
+            return self._asked(answer)
+        if isinstance(stored, Unreadable):
+            return Finding.unreadable(stored, aspect=answer.aspect)
+        told = judge(stored.value, rules)
+        if told.decides(answer.status):
+            return self._decided(answer, told, stored)
+        return self._asked(answer, told, told.evidence(stored.raw))
+
+    def _decided(self, answer: Answer, told: FromEvents, stored: Seen[Observed]) -> Finding:
+        make = Finding.passed if told.status is Status.PASS else Finding.failed
+        return make(
+            self.cluster.name,
+            told.because,
+            told.evidence(stored.raw),
+            aspect=answer.aspect,
+            notes=notes_of(stored),
+        )
+
+    def _asked(
+        self, answer: Answer, told: FromEvents | None = None, evidence: tuple[Evidence, ...] = ()
+    ) -> Finding:
+        seen = f"{told.because}; " if told else ""
+        return Finding.manual(
+            self.cluster.name,
+            f"nobody outside can read the policy; {seen}{answer.because}",
+            f"{self.question} {told.advice if told else ''}".strip(),
+            answer.evidence + evidence,
+            aspect=answer.aspect,
+            confidence=Confidence.ASSUMED_POLICY,
+        )
+
+
 def judge_by_policy(
     cluster: Cluster,
     aspects: Sequence[str],
     judge: Judge,
     *,
     question: str,
+    events: Mapping[str, EventJudge] | None = None,
     own: OwnPolicy = OwnPolicy(),
 ) -> Iterator[Finding]:
     """A finding for each aspect and policy.
 
-    `question` is asked where the policy is only assumed; `{name}` in it is the cluster's.
+    `question` is asked where the policy is only assumed; `{name}` in it is the cluster's. `events`
+    are the judges of the aspects on which stored events may decide there.
     """
     if cluster.published is not None and not cluster.gaps_in(Kind.VERSION):
-        asked = question.format(name=cluster.name)
-        yield from _published(cluster, cluster.published, tuple(aspects), judge, asked)
+        assumed = _Assumed(
+            cluster=cluster, question=question.format(name=cluster.name), events=events or {}
+        )
+        yield from _published(cluster.published, tuple(aspects), judge, assumed)
         return
     for item in policies_to_judge(cluster, tuple(aspects), without_policy=own.without):
         if isinstance(item, Finding):
@@ -81,31 +132,21 @@ def judge_by_policy(
 
 
 def _published(
-    cluster: Cluster,
-    published: PublishedPolicy,
-    aspects: Sequence[str],
-    judge: Judge,
-    question: str,
+    published: PublishedPolicy, aspects: Sequence[str], judge: Judge, assumed: _Assumed
 ) -> Iterator[Finding]:
     policy, confidence = published.policy, published.confidence
+    name = assumed.cluster.name
     loaded = load_policy(policy.text)
     if not isinstance(loaded, Loaded):
         for aspect in aspects:
             because = f"{policy.name} was not read: {loaded}"
-            yield Finding.error(cluster.name, because, aspect=aspect)
+            yield Finding.error(name, because, aspect=aspect)
         return
     for answer in judge(policy, loaded.policy):
         if confidence is Confidence.ASSUMED_POLICY and answer.status is not Status.NOT_APPLICABLE:
-            yield Finding.manual(
-                cluster.name,
-                f"nobody outside can read the policy; {answer.because}",
-                question,
-                answer.evidence,
-                aspect=answer.aspect,
-                confidence=confidence,
-            )
+            yield assumed.finding(answer, loaded.policy)
         else:
-            yield _finding(cluster.name, answer, confidence)
+            yield _finding(name, answer, confidence)
 
 
 def _own(

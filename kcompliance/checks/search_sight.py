@@ -55,9 +55,11 @@ _MUST_BE_GIVEN: Final = {
 """Of files: without these nothing can be said; the others add to them."""
 
 
-def no_store(cluster: Cluster, aspects: Sequence[str]) -> Iterator[Finding]:
+_NONE: Final = "no Elasticsearch or OpenSearch is declared that holds this cluster's trail"
+
+
+def no_store(cluster: Cluster, aspects: Sequence[str], because: str = _NONE) -> Iterator[Finding]:
     """What is said of a cluster of which no store is known."""
-    because = "no Elasticsearch or OpenSearch is declared that holds this cluster's trail"
     for aspect in aspects:
         for gap in cluster.gaps_in():
             if gap.origin.kind is Kind.FILE:

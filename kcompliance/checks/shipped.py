@@ -18,7 +18,7 @@ from kcompliance.model.azure.diagnostics import KUBE_AUDIT, KUBE_AUDIT_ADMIN
 from kcompliance.model.azure.trail import Trail
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.control import Platform
-from kcompliance.model.finding import Finding, Status, evidence_of
+from kcompliance.model.finding import Confidence, Finding, Status, evidence_of
 from kcompliance.model.reading import Absent, Kind
 
 __all__ = ["READS", "WRITES", "also_shipped", "shipped_of"]
@@ -64,7 +64,7 @@ def _together(finding: Finding, shipped: tuple[Finding, ...], *, first: bool) ->
         if first:
             yield from (_both(finding, each) for each in shipped)
         return
-    told = (Status.FAIL, Status.ERROR) if finding.status is not Status.ERROR else ()
+    told = (Status.FAIL,) if finding.status is Status.ERROR else (Status.FAIL, Status.ERROR)
     if first:
         yield from (each for each in shipped if each.status in told)
     failed = shipped and all(each.status is Status.FAIL for each in shipped)
@@ -74,7 +74,8 @@ def _together(finding: Finding, shipped: tuple[Finding, ...], *, first: bool) ->
 
 def _both(finding: Finding, shipped: Finding) -> Finding:
     if shipped.status is not Status.PASS:
-        return replace(shipped, notes=(*shipped.notes, f"by its policy: {finding.because}"))
+        by = "policy" if finding.confidence is Confidence.PUBLISHED_POLICY else "events"
+        return replace(shipped, notes=(*shipped.notes, f"by its {by}: {finding.because}"))
     return Finding.passed(
         shipped.resource,
         f"{finding.because}; {shipped.because}",

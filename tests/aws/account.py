@@ -16,6 +16,7 @@ from kcompliance.model.assemble import assemble
 from kcompliance.model.verdict import Judged
 from kcompliance.scan import evaluate
 from tests.aws_answers import AwsAnswers, json_body
+from tests.captures import whole
 from tests.cli.command import Done, kcompliance
 from tests.servers.moto import ACCOUNT, REGION, Moto
 
@@ -185,7 +186,7 @@ def collected(environment: Mapping[str, str], target: str = TARGET) -> Collectio
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        return collect([target], {}, None, datetime.now(UTC), lambda text: None)
+        return whole(collect([target], {}, None, datetime.now(UTC), lambda text: None))[0]
 
 
 def judge(collection: Collection) -> list[Judged]:
@@ -193,7 +194,7 @@ def judge(collection: Collection) -> list[Judged]:
     (one,) = collection.targets
     cluster = assemble(one.name, one.captures, one.platform, published_policies())
     controls = load_controls()
-    return list(evaluate([cluster], [controls[id_] for id_ in CONTROLS], {}))
+    return list(evaluate(cluster, [controls[id_] for id_ in CONTROLS], {}))
 
 
 def judged(environment: Mapping[str, str], target: str = TARGET) -> list[Judged]:

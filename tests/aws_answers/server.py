@@ -18,7 +18,17 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["Answer", "Asked", "AwsAnswers", "error", "json_body", "s3_error", "whole", "xml_body"]
+__all__ = [
+    "Answer",
+    "Asked",
+    "AwsAnswers",
+    "error",
+    "json_body",
+    "operation_of",
+    "s3_error",
+    "whole",
+    "xml_body",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +173,8 @@ _OF_EKS = (
 )
 
 
-def _operation(path: str, headers: Any, body: bytes) -> tuple[str, str]:
+def operation_of(path: str, headers: Any, body: bytes) -> tuple[str, str]:
+    """What is asked, as `service:Operation`, and in which region."""
     scope = _SCOPE.search(headers.get("Authorization", ""))
     region, service = (scope[1], scope[2]) if scope else ("", "")
     target = headers.get("X-Amz-Target")
@@ -188,10 +199,11 @@ def _operation(path: str, headers: Any, body: bytes) -> tuple[str, str]:
 def _handler(aws: AwsAnswers) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            operation, region = _operation(self.path, self.headers, body)
+            operation, region = operation_of(self.path, self.headers, body)
             aws.asked.append(Asked(operation=operation, region=region, path=self.path, body=body))
             answer = aws.next_answer(operation)
             if answer is None:

@@ -13,7 +13,7 @@ from kcompliance.model.finding import Finding, Status
 from kcompliance.model.reading import Capture, Kind, Raw, Unreadable
 from kcompliance.scan import judge_control
 from tests.azure_rm.documents import CLUSTER
-from tests.captures import NOW
+from tests.captures import NOW, whole
 
 __all__ = ["AKS_CONTROLS", "Scan", "live", "live_and_from_bundle"]
 
@@ -25,11 +25,8 @@ class Scan:
     """What was collected, to be judged by any control."""
 
     collection: Collection
-
-    @property
-    def targets(self) -> tuple[Collected, ...]:
-        """One for each cluster."""
-        return self.collection.targets
+    targets: tuple[Collected, ...]
+    """One for each cluster."""
 
     def captures(self, kind: Kind) -> list[Capture]:
         """The captures of a kind, of all targets."""
@@ -68,14 +65,14 @@ def live(*targets: str, named: Sequence[NamedTarget] = ()) -> Scan:
     """A live scan; without a target of the usual cluster."""
     by_name = {entry.name: entry for entry in named}
     asked = targets or (f"aks:{CLUSTER}",)
-    return Scan(collect(asked, by_name, None, NOW, lambda _: None))
+    return Scan(*whole(collect(asked, by_name, None, NOW, lambda _: None)))
 
 
 def live_and_from_bundle(folder: Path, *targets: str) -> Scan:
     """A live scan whose bundle is seen to give the very same findings."""
     first = live(*targets)
     write_bundle(first.collection, folder / "bundle")
-    again = Scan(read_bundle(folder / "bundle"))
+    again = Scan(*whole(read_bundle(folder / "bundle")))
     for control in load_controls():
         assert again.findings(control) == first.findings(control), control
     return first

@@ -5,9 +5,10 @@ unknown path, a lacking api-version. The SDKs reach it by their own settings; no
 """
 
 import json
+import re
 import ssl
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from kcompliance.model.reading import Kind
 from tests.azure_rm import documents
 from tests.azure_rm.documents import Json, error
 from tests.servers.canned_api import Answer, whole
@@ -50,7 +52,9 @@ class Asked:
 class _State:
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    queries: dict[str, Answer] = field(default_factory=dict)
     refuse_client: bool = False
+    otherwise: Callable[[str], Answer | None] = field(default=lambda path: None)
 
 
 class AzureOnLoopback:
@@ -108,6 +112,16 @@ class AzureOnLoopback:
         """It does not exist any more."""
         self._state.answers.pop(path.lower().rstrip("/"), None)
 
+    def forget(self) -> None:
+        """Nothing is there any more, and nothing was asked."""
+        self._state.answers.clear()
+        self._state.queries.clear()
+        self._state.asked.clear()
+
+    def otherwise(self, answer: Callable[[str], Answer | None]) -> None:
+        """What is said of paths in lower case that nothing was put at; None: it is not there."""
+        self._state.otherwise = answer
+
     def refuse_client(self) -> None:
         """The secret of the client is not taken any more."""
         self._state.refuse_client = True
@@ -163,8 +177,12 @@ class AzureOnLoopback:
         self.put_list(f"{scope}/Microsoft.Insights/diagnosticSettings", [])
         self.put_list(f"{scope}/Microsoft.Authorization/locks", [])
 
+    def answer_log(self, kind: Kind, answer: Answer) -> None:
+        """What a query of Log Analytics of this kind answers, of whichever workspace."""
+        self._state.queries[kind.value] = answer
+
     def answer_query(self, rows: list[list[Any]]) -> None:
-        """What both queries of Log Analytics answer."""
+        """What queries of Log Analytics answer for which there is no answer of their own."""
         columns = [
             {"name": name, "type": kind}
             for name, kind in (
@@ -209,6 +227,7 @@ def _handler(azure: AzureOnLoopback) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _answer(self) -> None:
             parts = urlsplit(self.path)
@@ -232,7 +251,10 @@ def _handler(azure: AzureOnLoopback) -> type[BaseHTTPRequestHandler]:
                 return whole(error("MissingApiVersionParameter"), 400)
             if self.command != ("POST" if path.endswith("/query") else "GET"):
                 return whole(error("MethodNotAllowed"), 405)
-            return state.answers.get(path) or _not_found(path)
+            asked = re.search(r"// kcompliance ([a-z-]+)", body)
+            query_answer = state.queries.get(asked[1]) if asked else None
+            found = query_answer or state.answers.get(path) or state.otherwise(path)
+            return found or _not_found(path)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer
 

@@ -84,6 +84,9 @@ NEEDED = {
     ("KC-PRO-002", "flags"): {*_FLAGS, Kind.VERSION, Kind.APPROVED},
     ("KC-PRO-002", "webhook"): {*_FLAGS, Kind.WEBHOOK_CONFIG, Kind.APPROVED},
     ("KC-PRO-002", "review"): {*_FLAGS, Kind.APPROVED},
+    ("KC-PRO-002", "store"): {
+        *(*_GATE, Kind.ELASTICSEARCH_SM_POLICIES, Kind.ELASTICSEARCH_PIPELINES, Kind.APPROVED),
+    },
     ("KC-PRO-001", "main"): {*_FLAGS, Kind.NODE_FACTS},
     ("KC-PRO-001", "manifest-mode"): {*_FLAGS, Kind.NODE_FACTS},
     ("KC-PRO-001", "manifest-owner"): {*_FLAGS, Kind.NODE_FACTS},

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from kcompliance.collect.azure import questions
+from kcompliance.collect.azure.log_queries import Tables, log_queries
 from kcompliance.collect.azure.questions import QUERY_ACTION, Question
 from tests.azure_rm.documents import CLUSTER, HUB, STORAGE, SUBSCRIPTION, WORKSPACE
 
@@ -27,7 +28,7 @@ def asked() -> list[Question]:
 
 def test_the_role_grants_what_is_asked_and_nothing_else() -> None:
     role = json.loads((ROOT / "deploy/azure/role.json").read_text())
-    kql = questions.oldest_and_newest(CLUSTER)
+    kql = "".join(text for _, text in log_queries(CLUSTER, Tables()))
     tables = set(re.findall(r"\((\w+) \| where", kql))
 
     granted = {action.lower() for action in role["Actions"]}

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from kcompliance.checks.by_events import FromEvents, all_seen, wrongly_recorded
 from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
 from kcompliance.checks.interface import check
 from kcompliance.checks.shipped import WRITES as SHIPPED_WRITES
@@ -11,6 +12,7 @@ from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding, Status
+from kcompliance.model.observed import Observed, Wanted, is_custom
 from kcompliance.model.personas import CLUSTER_ADMIN, HUMAN, SERVICE_ACCOUNT, UNKNOWN, WRITES
 from kcompliance.model.probes import (
     NAMESPACE_OBJECT,
@@ -50,7 +52,8 @@ def creations_updates_and_deletions_are_recorded(
 ) -> Iterator[Finding]:
     """Creations, updates and deletions are recorded
 
-    Asked of the policy for the objects that a cluster is made of; stored events are not asked.
+    Asked of the policy for the objects that a cluster is made of. Where it can only be assumed,
+    stored events decide: a creation, an update and a deletion of any of these objects is enough.
     """
 
     def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
@@ -60,12 +63,16 @@ def creations_updates_and_deletions_are_recorded(
         answer = trial_answer(policy, rules, trial, lack=f"are recorded below {level.value}")
         yield replace(answer, notes=_NOTES) if answer.status is Status.PASS else answer
 
+    def by_events(observed: Observed, _assumed: AuditPolicy) -> FromEvents:
+        return _by_events(observed, params.write_min_level)
+
     findings = judge_by_policy(
         cluster,
         ("main",),
         judge,
         question="Does the trail of {name} hold a create, an update or patch, and a delete of the "
         "last week? Look for them in the log store.",
+        events={"main": by_events},
     )
     yield from also_shipped(cluster, findings, categories=SHIPPED_WRITES)
 
@@ -78,3 +85,27 @@ def _probes(rules: Sequence[Rule]) -> Iterator[Probe]:
     named = in_words_of(rules, (NAMESPACE_OBJECT,))
     yield from ask(_PERSONAS, ("update", "patch", "delete"), named)
     yield from ask(_PERSONAS, ("create",), objects("", "namespaces", namespace=""))
+
+
+# --- by events ------------------------------------------------------------------------------
+
+_CHANGES: Final = {
+    "creations": ("create",),
+    "updates": ("update", "patch"),
+    "deletions": ("delete",),
+}
+
+
+def _by_events(observed: Observed, level: Level) -> FromEvents:
+    """Existential: one of each is a pass. Any write below the level is a fault."""
+    custom = tuple(seen.target for seen in observed.requests if is_custom(seen.target))
+    written = observed.of(WRITES, (*_WRITTEN, NAMESPACE_OBJECT, *custom))
+    low = [seen for seen in written if seen.level < level]
+    lack = f"of writes are below {level.value}"
+    return wrongly_recorded(low, lack) or all_seen(observed, _wanted(level))
+
+
+def _wanted(level: Level) -> Iterator[Wanted]:
+    targets = (*_WRITTEN, NAMESPACE_OBJECT)
+    for words, verbs in _CHANGES.items():
+        yield Wanted(words=words, verbs=verbs, targets=targets, level=level)

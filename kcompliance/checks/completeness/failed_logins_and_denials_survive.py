@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from kcompliance.checks.by_events import FromEvents, wrongly_recorded
 from kcompliance.checks.by_policy import (
     Answer,
     judge_by_policy,
@@ -17,6 +18,7 @@ from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Stage
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Evidence, Finding, Status, evidence_of
+from kcompliance.model.observed import Observed
 from kcompliance.model.personas import ANONYMOUS, FAILED_LOGIN, UNKNOWN, UNKNOWN_PATH
 from kcompliance.model.probes import Probe, Tried, ask, objects, try_each
 from kcompliance.model.request import NonResource, Request
@@ -36,6 +38,8 @@ def failed_logins_and_denials_survive(cluster: Cluster, params: Params) -> Itera
     """Failed logins and denied requests survive: no stage that shows them is omitted
 
     The server writes a failed login at ResponseStarted only, and a denial at ResponseComplete.
+    Where the policy can only be assumed, stored events show a stage that is never there, and
+    nothing else: they do not tell of every rule, nor which requests were denied.
     """
     allowed = {stage for stage in Stage if stage.value in params.allowed_omit}
 
@@ -44,12 +48,16 @@ def failed_logins_and_denials_survive(cluster: Cluster, params: Params) -> Itera
         yield _stages(policy, rules, frozenset({Stage.PANIC}) - allowed, "panic")
         yield _failed_logins(policy, rules)
 
+    def stages(observed: Observed, _assumed: AuditPolicy) -> FromEvents:
+        return _stages_seen(observed, frozenset(Stage) - allowed - {Stage.PANIC})
+
     findings = judge_by_policy(
         cluster,
         ("stages", "panic", "failed-logins"),
         judge,
         question="Does the trail of {name} hold answers of 401 and 403? Ask with a wrong token, "
         "and look for it in the log store.",
+        events={"stages": stages},
     )
     yield from also_shipped(cluster, findings)
     yield from strict_blocking(cluster, "strict-blocking")
@@ -94,6 +102,32 @@ def _stages(
 
 def _names(stages: frozenset[Stage]) -> str:
     return ", ".join(stage.value for stage in Stage if stage in stages)
+
+
+_BESIDE: Final = {
+    Stage.REQUEST_RECEIVED: (Stage.RESPONSE_COMPLETE, None),
+    Stage.RESPONSE_STARTED: (Stage.RESPONSE_COMPLETE, "watch"),
+    Stage.RESPONSE_COMPLETE: (Stage.RESPONSE_STARTED, "watch"),
+}
+"""The stage and verb of events beside which one of that stage is written, unless it is omitted."""
+_ENOUGH: Final = 100
+"""Of so many one at least is not cut in two by the begin or the end of what was counted."""
+
+
+def _stages_seen(observed: Observed, needed: frozenset[Stage]) -> FromEvents:
+    """Universal: no events show that no rule leaves a stage out, but they can show that all do."""
+    there = {seen.stage for seen in observed.requests}
+    lacking = needed - there if observed.whole else ()
+    for stage in (stage for stage in Stage if stage in lacking):
+        beside, verb = _BESIDE[stage]
+        shown = [
+            seen for seen in observed.requests if seen.stage is beside and verb in (seen.verb, None)
+        ]
+        lack = f"are beside none of the stage {stage.value}, which the policy must leave out"
+        if fault := wrongly_recorded(shown, lack, at_least=_ENOUGH):
+            return fault
+    because = "stored events do not show what every rule does"
+    return FromEvents(status=Status.MANUAL, because=because)
 
 
 # --- failed logins --------------------------------------------------------------------------

@@ -45,7 +45,8 @@ def no_blind_spots_for_the_privileged(cluster: Cluster, params: Params) -> Itera
     """Rules at level None never cover privileged identities or broad scopes
 
     A rule that is within allow_none is good, one that hides too much is a fail, and of any other
-    somebody has to say that it is meant.
+    somebody has to say that it is meant. Stored events are not asked where the policy can only be
+    assumed: what a rule hides is in none of them.
     """
     notes = _share_of_none(cluster, params.none_percent_warn)
 

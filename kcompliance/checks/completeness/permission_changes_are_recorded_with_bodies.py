@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from kcompliance.checks.by_events import FromEvents, all_seen, wrongly_recorded
 from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
 from kcompliance.checks.interface import check
 from kcompliance.checks.shipped import WRITES, also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding
+from kcompliance.model.observed import Observed, Wanted, kind_of
 from kcompliance.model.personas import PERSONAS
 from kcompliance.model.probes import (
     NAMESPACE_OBJECT,
@@ -20,6 +22,7 @@ from kcompliance.model.probes import (
     recording_less,
     try_each,
 )
+from kcompliance.model.request import ObjectAttributes
 
 __all__ = ["Params", "permission_changes_are_recorded_with_bodies"]
 
@@ -46,6 +49,7 @@ _WITH_BODIES: Final = (
     ),
     *objects("certificates.k8s.io", "certificatesigningrequests", namespace=""),
 )
+_UPDATES: Final = ("update", "patch")
 _APPROVALS: Final = objects(
     "certificates.k8s.io", "certificatesigningrequests/approval", namespace=""
 )
@@ -71,12 +75,17 @@ def permission_changes_are_recorded_with_bodies(
 ) -> Iterator[Finding]:
     """Changes of identities, RBAC and admission are recorded, and what they changed
 
-    At Metadata the trail tells that a role was changed, and not which right it gave.
+    At Metadata the trail tells that a role was changed, and not which right it gave. Where the
+    policy can only be assumed, stored events decide: they have to hold a change of each kind of
+    object, and none may be below the level.
     """
 
     def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
         yield _answer(policy, rules, _bodies, params.rbac_min_level, "bodies")
         yield _answer(policy, rules, _identities, Level.METADATA, "recorded")
+
+    def bodies(observed: Observed, _assumed: AuditPolicy) -> FromEvents:
+        return _bodies_seen(observed, params.rbac_min_level)
 
     findings = judge_by_policy(
         cluster,
@@ -84,6 +93,7 @@ def permission_changes_are_recorded_with_bodies(
         judge,
         question="Does the trail of {name} hold what was granted when a role was last bound? "
         "Look for requestObject of a rolebinding in the log store.",
+        events={"bodies": bodies, "recorded": _identities_seen},
     )
     yield from also_shipped(cluster, findings, categories=WRITES)
 
@@ -103,7 +113,7 @@ def _answer(
 
 def _bodies(rules: Sequence[Rule]) -> Iterator[Probe]:
     yield from ask(_KNOWN, _CHANGES, in_words_of(rules, _WITH_BODIES))
-    yield from ask(_KNOWN, ("update", "patch"), in_words_of(rules, _APPROVALS))
+    yield from ask(_KNOWN, _UPDATES, in_words_of(rules, _APPROVALS))
 
 
 def _identities(rules: Sequence[Rule]) -> Iterator[Probe]:
@@ -111,3 +121,37 @@ def _identities(rules: Sequence[Rule]) -> Iterator[Probe]:
     named = in_words_of(rules, (NAMESPACE_OBJECT,))
     yield from ask(_KNOWN, ("update", "patch", "delete"), named)
     yield from ask(_KNOWN, ("create",), in_words_of(rules, _CREATED_ONLY))
+
+
+# --- by events ------------------------------------------------------------------------------
+
+
+def _bodies_seen(observed: Observed, level: Level) -> FromEvents:
+    """Existential for each kind of object; a deletion has no body that would tell anything.
+
+    A change below the level is a fault, whoever made it.
+    """
+    changes = (
+        *observed.of(_CHANGES, _WITH_BODIES),
+        *observed.of(_UPDATES, _APPROVALS),
+    )
+    low = [seen for seen in changes if seen.level < level]
+    wanted = [_change(target, ("create", *_UPDATES), level) for target in _WITH_BODIES]
+    wanted += [_change(target, _UPDATES, level) for target in _APPROVALS]
+    lack = f"of changes are below {level.value}"
+    return wrongly_recorded(low, lack) or all_seen(observed, wanted)
+
+
+def _identities_seen(observed: Observed, _assumed: AuditPolicy) -> FromEvents:
+    """Existential for each kind of object."""
+    wanted = [_change(target, _CHANGES) for target in (*_IDENTITIES, NAMESPACE_OBJECT)]
+    wanted += [_change(target, ("create",)) for target in _CREATED_ONLY]
+    return all_seen(observed, wanted)
+
+
+def _change(
+    target: ObjectAttributes, verbs: tuple[str, ...], level: Level = Level.METADATA
+) -> Wanted:
+    what = "a creation" if verbs == ("create",) else "a change"
+    words = f"{what} of {kind_of(target)}"
+    return Wanted(words=words, verbs=verbs, targets=(target,), level=level)

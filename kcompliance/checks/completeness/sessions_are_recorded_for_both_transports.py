@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from kcompliance.checks.by_events import FromEvents, all_seen
 from kcompliance.checks.by_policy import Answer, judge_by_policy, trial_answer
 from kcompliance.checks.interface import NoParams, check
 from kcompliance.checks.shipped import also_shipped
 from kcompliance.model.audit_policy import AuditPolicy, Level, Rule, Stage
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.finding import Finding
+from kcompliance.model.observed import Observed, Wanted, kind_of
 from kcompliance.model.personas import PERSONAS
 from kcompliance.model.probes import (
     Probe,
@@ -30,6 +32,9 @@ _PROXIES: Final = (
     *objects("", "nodes/proxy", namespace=""),
 )
 _DEBUG: Final = objects("", "pods/ephemeralcontainers")
+_TRANSPORTS: Final = ("get", "create")
+_PROXIED: Final = ("get", "create", "update", "patch", "delete")
+_DEBUGGING: Final = ("update", "patch")
 
 
 @check("KC-CMP-003", params=NoParams)
@@ -39,7 +44,8 @@ def sessions_are_recorded_for_both_transports(
     """exec, attach, port-forward, proxy and ephemeral containers are recorded for both transports
 
     kubectl before 1.31 asks with a POST, which is a create, and later ones open a WebSocket,
-    which is a get.
+    which is a get. Where the policy can only be assumed, stored events decide: they have to hold
+    the start of each way in, and of exec, attach and port-forward by both transports.
     """
 
     def judge(policy: PolicyText, rules: AuditPolicy) -> Iterator[Answer]:
@@ -52,15 +58,15 @@ def sessions_are_recorded_for_both_transports(
         judge,
         question="Does the trail of {name} hold a kubectl exec, as get and as create? Run one, "
         "and look for it in the log store.",
+        events={"main": _by_events},
     )
     yield from also_shipped(cluster, findings, sessions=True)
 
 
 def _probes(rules: Sequence[Rule]) -> Iterator[Probe]:
-    yield from ask(PERSONAS, ("get", "create"), in_words_of(rules, _STREAMS))
-    verbs = ("get", "create", "update", "patch", "delete")
-    yield from ask(PERSONAS, verbs, in_words_of(rules, _PROXIES))
-    yield from ask(PERSONAS, ("update", "patch"), in_words_of(rules, _DEBUG))
+    yield from ask(PERSONAS, _TRANSPORTS, in_words_of(rules, _STREAMS))
+    yield from ask(PERSONAS, _PROXIED, in_words_of(rules, _PROXIES))
+    yield from ask(PERSONAS, _DEBUGGING, in_words_of(rules, _DEBUG))
 
 
 def _shown(tried: Tried) -> bool:
@@ -87,3 +93,20 @@ def _lack(holes: Sequence[Tried]) -> str:
 def _opens_a_stream(request: Request) -> bool:
     target = request.target
     return isinstance(target, ObjectAttributes) and target.subresource in _STREAM_SUBRESOURCES
+
+
+def _by_events(observed: Observed, _assumed: AuditPolicy) -> FromEvents:
+    """Existential for each way in. A start that is not there may be of a session before them."""
+    return all_seen(observed, _wanted())
+
+
+def _wanted() -> Iterator[Wanted]:
+    start = Stage.RESPONSE_STARTED
+    for target in _STREAMS:
+        for verb in _TRANSPORTS:
+            words = f"the start of a {verb} of {kind_of(target)}"
+            yield Wanted(words=words, verbs=(verb,), targets=(target,), stage=start)
+    for target in _PROXIES:
+        words = f"the start of a request by {kind_of(target)}"
+        yield Wanted(words=words, verbs=_PROXIED, targets=(target,), stage=start)
+    yield Wanted(words="a change of pods/ephemeralcontainers", verbs=_DEBUGGING, targets=_DEBUG)

@@ -27,14 +27,13 @@ __all__ = ["Params", "trail_has_no_gap"]
 
 _ASPECTS: Final = ("gaps", "api-servers", "volume")
 _SHOWN: Final = 5
-_MONTH: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
     """The parameters of KC-CMP-012; each of `maintenance` is `START/END`."""
 
-    window_days: int = _MONTH
+    window_days: int = 30
     max_gap_minutes: int = 15
     maintenance: tuple[str, ...] = ()
     volume_pct: int = 10
@@ -44,7 +43,8 @@ class Params:
 def trail_has_no_gap(cluster: Cluster, params: Params) -> Iterator[Finding]:
     """The trail has no unexplained gap, and every API server reports
 
-    Judged by the number of events in each five minutes of a month, and in each hour of a server.
+    Judged by the number of events in each five minutes of a month, or of as long as the store
+    counts them, and in each hour of a server.
     """
     windows = tuple(map(read_window, params.maintenance))
     known = tuple(window for window in windows if window is not None)
@@ -70,7 +70,7 @@ def _of_bins(store: EventStore, params: Params, windows: Sequence[Hole]) -> Iter
         elif aspect == "gaps":
             yield _gaps(store, found, params, windows)
         elif not found.value.bins:
-            because = f"no event of the last {_MONTH} days is in it"
+            because = f"no event of the last {found.value.counted.days} days is in it"
             evidence = evidence_of(found.raw, found.value.place, "none")
             yield Finding.failed(store.name, because, evidence, aspect=aspect)
         else:
@@ -84,7 +84,8 @@ def _gaps(
     if isinstance(times, Finding):
         return times
     timeline, asked = seen.value, seen.raw.origin.collected_at
-    begin = asked - timedelta(days=min(params.window_days, _MONTH))
+    counted = min(timedelta(days=params.window_days), timeline.counted)
+    begin = asked - counted
     older = times.oldest is not None and times.oldest < begin
     bins = [start for start in timeline.bins if begin - BIN <= start <= asked]
     evidence = evidence_of(
@@ -93,7 +94,7 @@ def _gaps(
         f"{len(bins)} bins of five minutes have events",
     )
     if not bins:
-        because = f"no event of the last {min(params.window_days, _MONTH)} days is in it"
+        because = f"no event of the last {counted.days} days is in it"
         return Finding.failed(store.name, because, evidence, aspect="gaps")
     longest = timedelta(minutes=params.max_gap_minutes)
     every = holes(bins, BIN, longest, (begin if older else None, None))
@@ -135,6 +136,11 @@ def _shown(found: Sequence[Hole]) -> str:
 
 
 def _api_servers(cluster: Cluster, store: EventStore, windows: Sequence[Hole]) -> Iterator[Finding]:
+    if cluster.platform in (Platform.AKS, Platform.EKS):
+        because = f"the API servers of {cluster.platform.value} come and go as its provider wills"
+        known = tuple(e for raw in cluster.platform_raw for e in evidence_of(raw, "whole file"))
+        yield Finding.not_applicable(store.name, because, known, aspect="api-servers")
+        return
     found = store.sources("api-servers")
     if isinstance(found, Finding):
         yield found
@@ -142,10 +148,6 @@ def _api_servers(cluster: Cluster, store: EventStore, windows: Sequence[Hole]) -
     sources = found.value
     names = ", ".join(source.name for source in sources or ()) or "none"
     evidence = evidence_of(found.raw, "aggregations.sources", names)
-    if cluster.platform in (Platform.AKS, Platform.EKS):
-        because = f"the API servers of {cluster.platform.value} come and go as its provider wills"
-        yield Finding.not_applicable(store.name, because, evidence, aspect="api-servers")
-        return
     gaps = cluster.gaps_in(Kind.API_SERVER_PODS)
     for gap in gaps:
         if gap.origin.kind is not Kind.FILE:  # told already

@@ -4,23 +4,31 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from kcompliance.checks.event_stores.interface import EventStore
+from kcompliance.checks.event_stores.of_cloudwatch import cloudwatch_events
+from kcompliance.checks.event_stores.of_log_analytics import log_analytics_events
 from kcompliance.checks.event_stores.of_search import search_events
 from kcompliance.checks.search_sight import no_store
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.finding import Finding
 
-__all__ = ["event_stores", "seen_event_stores"]
+__all__ = ["event_stores", "no_event_store", "seen_event_stores"]
 
 Finder = Callable[[Cluster, tuple[str, ...]], Iterator[EventStore | Finding]]
 
-_FINDERS: Final[tuple[Finder, ...]] = (search_events,)
+_FINDERS: Final[tuple[Finder, ...]] = (search_events, log_analytics_events, cloudwatch_events)
 """Each yields the stores of one service, and findings on those that do not answer."""
 
 
 def event_stores(cluster: Cluster, aspects: tuple[str, ...]) -> Iterator[EventStore | Finding]:
     """The stores, and findings on those that do not answer or where there is none."""
     found = tuple(seen_event_stores(cluster, aspects))
-    yield from found or no_store(cluster, aspects)
+    yield from found or no_event_store(cluster, aspects)
+
+
+def no_event_store(cluster: Cluster, aspects: tuple[str, ...]) -> Iterator[Finding]:
+    """What is said of a cluster of which no store is known, a provider's included."""
+    because = "no store is declared in which this cluster's events can be searched"
+    yield from no_store(cluster, aspects, because)
 
 
 def seen_event_stores(cluster: Cluster, aspects: tuple[str, ...]) -> Iterator[EventStore | Finding]:

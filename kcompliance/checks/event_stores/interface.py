@@ -44,7 +44,7 @@ class Times:
     oldest: datetime | None
     newest: datetime | None
     days: tuple[datetime, ...]
-    """The begins of the days on which there are events, of as long a time as is told."""
+    """The begins of days on which there are events, of as long a time as is told."""
     asked: datetime
     live: bool
     """Asked by this scan itself: a file does not tell when it was saved."""
@@ -54,6 +54,8 @@ class Times:
     """When the store itself deletes records, where it tells."""
     notes: tuple[str, ...] = ()
     """What has to be known about `field`."""
+    apart: timedelta = timedelta()
+    """So far apart told days may be without a hole between them: not each day is asked for."""
 
 
 Sources = Seen[tuple[Source, ...] | None]
@@ -81,4 +83,4 @@ class EventStore(Protocol):
         """How many events there were in each five minutes of a month, or of less."""
 
     def sources(self, aspect: str) -> Sources | Finding:
-        """What each API server sent."""
+        """What each API server sent; not asked where a provider runs them as it wills."""

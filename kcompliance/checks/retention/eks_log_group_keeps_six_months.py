@@ -12,9 +12,9 @@ from kcompliance.model.aws.log_group import LogGroup, log_group
 from kcompliance.model.cluster import Cluster, NotAsked
 from kcompliance.model.finding import Evidence, Finding, evidence_of
 from kcompliance.model.reading import Absent, Seen, Unreadable
-from kcompliance.model.retention import FOREVER, at_least, days_kept, required
+from kcompliance.model.retention import at_least, days_kept, required
 
-__all__ = ["Params", "eks_log_group_keeps_six_months", "kept_by"]
+__all__ = ["Params", "eks_log_group_keeps_six_months"]
 
 _ASPECTS: Final = ("main", "upper-bound")
 
@@ -54,11 +54,6 @@ def eks_log_group_keeps_six_months(cluster: Cluster, params: Params) -> Iterator
                 yield judge(group, params)
 
 
-def kept_by(group: LogGroup) -> timedelta:
-    """For how long a log group keeps its events."""
-    return FOREVER if group.retention_days is None else timedelta(days=group.retention_days)
-
-
 def _nothing_kept(found: Seen[EksCluster], aspect: str) -> Finding:
     because = f"there is no log group {found.value.log_group}, so nothing is kept: see KC-AUD-004"
     evidence = evidence_of(found.raw, "cluster", found.value.arn)
@@ -69,7 +64,7 @@ def _nothing_kept(found: Seen[EksCluster], aspect: str) -> Finding:
 
 def _long_enough(group: Seen[LogGroup], params: Params) -> Finding:
     wanted = required(params.min_hot_days, strict_months=params.strict_months)
-    kept = kept_by(group.value)
+    kept = group.value.kept
     because = f"events are kept {_for(kept)}; asked for: {days_kept(wanted)}"
     notes = _notes(group.value)
     if at_least(kept, wanted):
@@ -82,7 +77,7 @@ def _short_enough(group: Seen[LogGroup], params: Params) -> Finding:
     if params.max_hot_days <= 0:
         because = "no longest time is declared: set max_hot_days where a policy asks for deletion"
         return Finding.not_applicable(group.value.name, because, evidence, aspect=aspect)
-    most, kept = timedelta(days=params.max_hot_days), kept_by(group.value)
+    most, kept = timedelta(days=params.max_hot_days), group.value.kept
     because = f"events are kept {_for(kept)}; the longest that is declared: {days_kept(most)}"
     if kept <= most:
         return Finding.passed(group.value.name, because, evidence, aspect=aspect)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from kcompliance.checks.event_stores import EventStore, seen_event_stores
+from kcompliance.checks.event_stores import EventStore, no_event_store, seen_event_stores
 from kcompliance.checks.interface import check
-from kcompliance.checks.search_sight import no_store
 from kcompliance.checks.sound_archives import (
     archive_evidence,
     archives_to_rely_on,
@@ -18,6 +17,7 @@ from kcompliance.checks.sound_archives import (
 from kcompliance.model.apiserver.plain_data import at, text
 from kcompliance.model.archive_evidence import ArchiveEvidence
 from kcompliance.model.aws.cluster_settings import eks_cluster
+from kcompliance.model.azure.trail import trails_of
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.event_store.timeline import unbroken_since
 from kcompliance.model.finding import Evidence, Finding, Status
@@ -71,7 +71,7 @@ def oldest_record_is_old_enough(cluster: Cluster, params: Params) -> Iterator[Fi
     if not archives:
         yield from why_not(cluster, "main")
     if not found and not archives:
-        yield from no_store(cluster, ("main",))
+        yield from no_event_store(cluster, ("main",))
 
 
 def _moment(written: str) -> datetime | None:
@@ -118,7 +118,7 @@ def _of_store(
     record = OldestRecord(
         resource=store.name,
         oldest=times.oldest,
-        unbroken_since=unbroken_since(times.days, hole) or times.oldest,
+        unbroken_since=unbroken_since(times.days, max(hole, times.apart)) or times.oldest,
         evidence=times.evidence_of_oldest,
         as_of=times.asked,
         deletes_after=times.deletes_after,
@@ -248,8 +248,12 @@ def _of_bootstrap(cluster: Cluster) -> datetime | None:
 
 
 def _of_provider(cluster: Cluster) -> datetime | None:
-    found = eks_cluster(cluster)
-    return found.value.created if isinstance(found, Seen) else None
+    eks = eks_cluster(cluster)
+    if isinstance(eks, Seen):
+        return eks.value.created
+    aks = [trail.cluster for trail in trails_of(cluster)]
+    only = aks[0] if len(aks) == 1 else None
+    return only.value.created if isinstance(only, Seen) else None
 
 
 def _day(moment: datetime) -> str:

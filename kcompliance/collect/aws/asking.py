@@ -4,16 +4,17 @@ Credentials, profiles, roles to assume, endpoints and proxies are found by the S
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from kcompliance import __version__
-from kcompliance.collect.aws.questions import Question
+from kcompliance.collect.aws.questions import SHARED, Question
 from kcompliance.collect.aws.secrets import redact
+from kcompliance.model.reading import Kind
 
-__all__ = ["Asker", "Failed", "Got", "Nothing", "Outcome"]
+__all__ = ["Asker", "Failed", "Got", "Nothing", "Outcome", "SharedAnswers"]
 
 MAX_PAGES: Final = 200
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -21,6 +22,8 @@ _TRIES: Final = 4
 _CONNECT_SECONDS, _READ_SECONDS = 10, 30
 _LONGEST_MESSAGE: Final = 300
 
+_EVERYWHERE: Final = ("iam", "s3control")
+"""What these say holds in every region."""
 _BAD_CREDENTIALS: Final = frozenset(
     {
         "ExpiredToken",
@@ -88,12 +91,40 @@ Outcome = Got | Nothing | Failed
 
 
 @dataclass(slots=True)
+class SharedAnswers:
+    """What clusters of one account and region have in common: asked once, by the same caller.
+
+    One object for a scan of several clusters; only answers of the kinds in `SHARED` are in it.
+    """
+
+    _outcomes: dict[tuple[Kind, str, str], Outcome] = field(default_factory=dict)
+
+    def once(
+        self,
+        question: Question,
+        region: str,
+        request: Mapping[str, Any],
+        ask: Callable[[], Outcome],
+    ) -> Outcome:
+        """What was answered before, or else is now; what only went wrong is asked again."""
+        if question.kind not in SHARED:
+            return ask()
+        where = "" if question.service in _EVERYWHERE else region
+        key = (question.kind, where, json.dumps(request, sort_keys=True))
+        outcome = self._outcomes.get(key) or ask()
+        if not isinstance(outcome, Failed) or outcome.permission is not None:
+            self._outcomes[key] = outcome
+        return outcome
+
+
+@dataclass(slots=True)
 class Asker:
     """Asks on behalf of one scan of one cluster; raises nothing for what it meets outside."""
 
     region: str
     down: str | None = None
     """Why nobody is asked any more: the credentials are not accepted."""
+    shared: SharedAnswers = field(default_factory=SharedAnswers)
     _silent: dict[tuple[str, str], str] = field(default_factory=dict)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     _session: Any = None
@@ -101,6 +132,13 @@ class Asker:
     def ask(self, question: Question, *, region: str | None = None, **request: Any) -> Outcome:
         """All pages of the answer; half of them is a failure."""
         where = (question.service, region or self.region)
+        return self.shared.once(
+            question, where[1], request, lambda: self._asked(question, where, request)
+        )
+
+    def _asked(
+        self, question: Question, where: tuple[str, str], request: dict[str, Any]
+    ) -> Outcome:
         if self.down is not None or where in self._silent:
             return Failed(self.down or self._silent[where])
         from botocore.exceptions import BotoCoreError, ClientError
@@ -211,7 +249,7 @@ def _plain_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
 def _kept(question: Question, answer: dict[str, Any]) -> Outcome:
     answer = json.loads(json.dumps(answer, default=_as_text))
     redactions = redact(question.kind, answer)
-    content = json.dumps(answer, ensure_ascii=False).encode()
+    content = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
     if len(content) > MAX_BYTES:
         return Failed(f"the answer is larger than {MAX_BYTES // 1024 // 1024} MiB")
     return Got(answer, content, tuple(redactions))

@@ -8,7 +8,7 @@ from typing import Final
 
 from kcompliance.model.reading import Kind
 
-__all__ = ["ALL", "Question", "actions", "question"]
+__all__ = ["ALL", "SHARED", "Question", "actions", "question"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,11 @@ ALL: Final = (
     _of_logs(Kind.AWS_EXPORT_TASKS, "DescribeExportTasks", "exportTasks"),
     _of_logs(Kind.AWS_LOG_POLICIES, "DescribeResourcePolicies", "resourcePolicies"),
     _of_logs(Kind.AWS_METRIC_FILTERS, "DescribeMetricFilters", "metricFilters", _GONE),
+    _of_logs(Kind.AWS_LOG_EVENTS, "FilterLogEvents", "events"),
+    _of_logs(Kind.AWS_LOG_WEEKS, "FilterLogEvents", "events"),
+    _plain(Kind.AWS_LOG_QUERY, "logs", "StartQuery", "queryId"),
+    _plain(Kind.AWS_LOG_HISTOGRAM, "logs", "GetQueryResults", "results"),
+    _plain(Kind.AWS_LOG_VERBS, "logs", "GetQueryResults", "results"),
     _plain(Kind.AWS_KMS_KEY, "kms", "DescribeKey", "KeyMetadata"),
     _plain(
         Kind.AWS_DELIVERY_STREAM, "firehose", "DescribeDeliveryStream", "DeliveryStreamDescription"
@@ -158,7 +163,25 @@ ALL: Final = (
     ),
     _listed(Kind.AWS_ACCESS_KEYS, "iam", "ListAccessKeys", "AccessKeyMetadata"),
 )
-"""Each operation that is ever called, once; every one of them only reads."""
+"""What is ever asked; every one of these operations only reads."""
+
+SHARED: Final = frozenset(
+    {
+        Kind.AWS_EXPORT_TASKS,
+        Kind.AWS_LOG_POLICIES,
+        Kind.AWS_METRIC_FILTERS,
+        Kind.AWS_ACCOUNT_PUBLIC_ACCESS,
+        Kind.AWS_TRAILS,
+        Kind.AWS_TRAIL_STATUS,
+        Kind.AWS_EVENT_SELECTORS,
+        Kind.AWS_EVENT_RULES,
+        Kind.AWS_RULE_TARGETS,
+        Kind.AWS_ALARMS,
+        Kind.AWS_IAM_DETAILS,
+        Kind.AWS_ACCESS_KEYS,
+    }
+)
+"""About an account or a region: the same for each of its clusters."""
 
 _BY_KIND: Final = {each.kind: each for each in ALL}
 

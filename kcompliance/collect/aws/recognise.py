@@ -41,7 +41,7 @@ _BY_MEMBER: Final[Mapping[str, Kind]] = {
 _OURS: Final = re.compile(rb'"(?:' + "|".join(_BY_MEMBER).encode() + rb')"\s*:')
 _PERHAPS: Final = re.compile(
     rb'"(?:TrailARN|EventSelectors|AdvancedEventSelectors|Rules|Targets|Contents|PolicySummary'
-    rb'|MFADelete|Policy|update|UserDetailList)"\s*:|"Status"\s*:\s*"(?:Enabled|Suspended)"'
+    rb'|MFADelete|Policy|update|UserDetailList|events|results|searchedLogStreams)"\s*:|"Status"\s*:\s*"(?:Enabled|Suspended)"'
 )
 _HEAD: Final = 4096
 """So far down at most stands the first member of an answer."""
@@ -107,6 +107,12 @@ def _by_items(document: Mapping[str, Any]) -> Kind | None:
         return Kind.AWS_BUCKET_POLICY
     if isinstance(policy, dict) and isinstance(policy.get("PolicySummary"), dict):
         return Kind.AWS_ORGANIZATION_POLICY
+    if _all_have(document.get("events"), "logStreamName", "timestamp", "message"):
+        return Kind.AWS_LOG_EVENTS
+    if document.get("events") == [] and "searchedLogStreams" in document:
+        return Kind.AWS_LOG_EVENTS
+    if isinstance(document.get("status"), str) and "results" in document:
+        return _by_fields(document["results"])
     if _all_have(document.get("Rules"), "Arn", "State"):
         return Kind.AWS_EVENT_RULES
     if _all_have(document.get("Rules"), "Status") and "Rules" in document:
@@ -116,6 +122,15 @@ def _by_items(document: Mapping[str, Any]) -> Kind | None:
     if _all_have(document.get("Contents"), "Key", "LastModified"):
         return Kind.AWS_BUCKET_OBJECTS
     return None
+
+
+def _by_fields(rows: Any) -> Kind | None:
+    """Which of the queries has these results; without a row nobody can tell."""
+    cells = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], list) else []
+    names = {cell.get("field") for cell in cells if isinstance(cell, dict)}
+    if names == {"bin(5m)", "records"}:
+        return Kind.AWS_LOG_HISTOGRAM
+    return Kind.AWS_LOG_VERBS if {"verb", "level", "records"} <= names else None
 
 
 def _all_have(found: Any, *members: str) -> bool:

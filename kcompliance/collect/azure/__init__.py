@@ -1,6 +1,6 @@
 """Reads AKS clusters and what keeps their audit trail from Azure Resource Manager.
 
-GET only, except for two queries of Log Analytics (POST, which read). Keys of storage accounts are
+GET only, except for queries of Log Analytics (POST, which read). Keys of storage accounts are
 never asked for. What is asked, and the action that each question needs: `docs/permissions.md`.
 """
 

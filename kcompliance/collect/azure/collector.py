@@ -1,8 +1,10 @@
 """Asks Azure everything about each cluster of a target, one capture for each question."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from kcompliance.collect.azure import questions
 from kcompliance.collect.azure.address import AksCluster, AksSearch, is_cluster_id
@@ -15,39 +17,63 @@ from kcompliance.collect.azure.connection import (
     Outcome,
     open_connection,
 )
+from kcompliance.collect.azure.log_queries import AUDIT_TABLES, Tables, log_queries
 from kcompliance.collect.azure.questions import Question
+from kcompliance.collect.azure.sampling import trim_sample
 from kcompliance.collect.interface import Collected, Progress
 from kcompliance.model.azure.answer import Resource, WrongAnswer, parts, resources_in, text
-from kcompliance.model.azure.diagnostics import DestinationKind, setting_of
-from kcompliance.model.azure.log_analytics import workspace_of
+from kcompliance.model.azure.diagnostics import (
+    DestinationKind,
+    Shipped,
+    category_of,
+    setting_of,
+    shipped,
+)
+from kcompliance.model.azure.log_analytics import ANALYTICS, audit_tables, table_of, workspace_of
 from kcompliance.model.azure.resource_id import ResourceId, key, parse_resource_id
 from kcompliance.model.control import Platform
 from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Unreadable
 
 __all__ = ["collect_aks"]
 
+T = TypeVar("T")
+
 MOST_ROLES = 500
 
 
 def collect_aks(
     place: AksCluster | AksSearch, name: str, now: datetime, progress: Progress
-) -> tuple[Collected, ...]:
+) -> Iterator[Collected]:
     """Everything that the controls ask of each cluster; `name` is the target as it was written.
 
-    A cluster that is found by a search is named by its id. A search that fails or finds nothing
-    is one unreadable cluster. Raises UsageError where the environment names no cloud.
+    A cluster is asked about when its turn comes. One that is found by a search is named by its
+    id. A search that fails or finds nothing is one unreadable cluster. Raises UsageError where
+    the environment names no cloud, before anything is asked.
     """
     connection = open_connection(cloud_of())
     if isinstance(connection, str):
-        return (_nothing(name, connection, None, now),)
+        return iter((_nothing(name, connection, None, now),))
+    return _each(connection, place, name, now, progress)
+
+
+def _each(
+    connection: Connection,
+    place: AksCluster | AksSearch,
+    name: str,
+    now: datetime,
+    progress: Progress,
+) -> Iterator[Collected]:
     try:
-        work = _Work(connection=connection, now=now, progress=progress)
+        work = _Work(connection=connection, begin=now, progress=progress)
         if isinstance(place, AksCluster):
-            return (_collected(name, work.cluster(place.id)),)
+            yield _collected(name, work.cluster(place.id))
+            return
         found = _clusters(connection, place)
         if isinstance(found, Failed):
-            return (_nothing(name, found.reason, found.permission, now),)
-        return tuple(_collected(f"aks:{id_}", work.cluster(id_)) for id_ in found)
+            yield _nothing(name, found.reason, found.permission, now)
+            return
+        for id_ in found:
+            yield _collected(f"aks:{id_}", work.cluster(id_))
     finally:
         connection.close()
 
@@ -103,13 +129,22 @@ class _Work:
     """One run; what several clusters share is asked once."""
 
     connection: Connection
-    now: datetime
+    begin: datetime
     progress: Progress
     known: dict[tuple[Kind, str], Capture] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def now(self) -> datetime:
+        """Of many clusters the last is asked about minutes after the first."""
+        return self.begin + timedelta(seconds=int(time.monotonic() - self.started))
 
     def cluster(self, id_: str) -> tuple[Capture, ...]:
-        """All about one cluster."""
-        return tuple(_of_cluster(self, id_))
+        """All about one cluster; what is its own is not needed after that."""
+        captures = tuple(_of_cluster(self, id_))
+        for place in [place for place in self.known if place[1].startswith(key(id_))]:
+            del self.known[place]
+        return captures
 
     def ask(self, question: Question) -> Capture:
         """One question, unless it was asked before."""
@@ -122,11 +157,17 @@ class _Work:
             self.known[place] = self.capture(question, answer)
         return self.known[place]
 
-    def query(self, kind: Kind, workspace: str, customer: str, cluster: str, kql: str) -> Capture:
+    def query(
+        self, kind: Kind, workspace: str, customer: str | None, cluster: str, kql: str
+    ) -> Capture:
         """One query of a workspace about one cluster."""
         self.progress(f"{workspace} {kind.value}")
         permission = f"{questions.QUERY_ACTION} on {workspace}"
-        answer = self.connection.query(customer, kql, permission)
+        answer: Outcome = Failed("the workspace does not tell the id that it is queried by")
+        if customer is not None and kind is Kind.AZURE_LOG_SAMPLE:
+            answer = self.connection.query(customer, kql, permission, trim_sample)
+        elif customer is not None:
+            answer = self.connection.query(customer, kql, permission)
         asked = Question(
             kind=kind,
             path=f"{workspace}/query of {cluster}",
@@ -161,14 +202,14 @@ def _of_cluster(work: _Work, id_: str) -> Iterator[Capture]:
         return  # gone, or not to be seen: what hangs on it would be no evidence
     subscriptions = [ResourceId(id_).subscription]
     scopes = [id_]
-    settings = work.ask(asked_settings)
-    yield settings
-    yield work.ask(asked_categories)
+    settings, categories = work.ask(asked_settings), work.ask(asked_categories)
+    yield from (settings, categories)
     for kind, destination in _destinations(settings):
         alive, captures = _of_destination(work, kind, destination)
         yield from captures
         if kind is DestinationKind.WORKSPACE:
-            yield from _of_log(work, captures[0], id_)
+            sent = audit_tables(_shipped(settings, categories), destination)
+            yield from _of_log(work, captures, id_, sent.tables if sent else ())
         subscription = ResourceId(destination).subscription
         if alive and subscription.lower() not in (each.lower() for each in subscriptions):
             subscriptions.append(subscription)
@@ -181,14 +222,8 @@ def _of_cluster(work: _Work, id_: str) -> Iterator[Capture]:
 
 def _destinations(settings: Capture) -> list[tuple[DestinationKind, str]]:
     """Those of all settings that ship a log, each once."""
-    if not isinstance(settings, Raw):
-        return []
     found: dict[str, tuple[DestinationKind, str]] = {}
-    for resource in _resources(settings):
-        try:
-            setting = setting_of(resource)
-        except WrongAnswer:
-            continue  # the checks tell it
+    for setting in _read(settings, setting_of):
         for destination in setting.destinations if setting.enabled else ():
             known = destination.kind is not DestinationKind.PARTNER
             if known and parse_resource_id(destination.id):
@@ -218,21 +253,46 @@ def _of_destination(work: _Work, kind: DestinationKind, id_: str) -> tuple[bool,
     return True, [found, *(work.ask(question) for question in more)]
 
 
-def _of_log(work: _Work, workspace: Capture, cluster: str) -> Iterator[Capture]:
+def _of_log(
+    work: _Work, captures: Iterable[Capture], cluster: str, needed: Iterable[str]
+) -> Iterator[Capture]:
     """What the audit records themselves tell; a workspace may refuse that and still be sound."""
+    workspace, *tables = captures
     if not isinstance(workspace, Raw):
         return
-    for resource in _resources(workspace):
+    customer = next((c for c in _read(workspace, lambda r: workspace_of(r).customer_id)), None)
+    for kind, kql in log_queries(cluster, _to_query(tables, needed)):
+        yield work.query(kind, workspace.origin.resource, customer, cluster, kql)
+
+
+def _to_query(tables: Iterable[Capture], needed: Iterable[str]) -> Tables:
+    """The tables that can be: those of another plan answer no query of several tables."""
+    names = {ResourceId(table.origin.resource).name: table for table in tables}
+    known = [name for name in AUDIT_TABLES if not _is_of_another_plan(names.get(name))]
+    there = [name for name in known if name in needed and not isinstance(names.get(name), Absent)]
+    return Tables(needed=tuple(there), others=tuple(name for name in known if name not in there))
+
+
+def _is_of_another_plan(table: Capture | None) -> bool:
+    plans = _read(table, lambda resource: table_of(resource).plan) if table else ()
+    return any(plan != ANALYTICS for plan in plans)
+
+
+def _shipped(settings: Capture, categories: Capture) -> Shipped:
+    """What the settings ship, as far as both can be read; the checks tell what cannot."""
+    found = tuple(each for each in _read(categories, category_of) if each is not None)
+    return shipped(_read(settings, setting_of), found or None)
+
+
+def _read(capture: Capture, read: Callable[[Resource], T]) -> tuple[T, ...]:
+    """The resources of an answer that are as they should be."""
+    found: list[T] = []
+    for resource in _resources(capture) if isinstance(capture, Raw) else ():
         try:
-            customer = workspace_of(resource).customer_id
+            found.append(read(resource))
         except WrongAnswer:
-            continue
-        for kind, kql in (
-            (Kind.AZURE_LOG_RECORDS, questions.oldest_and_newest(cluster)),
-            (Kind.AZURE_LOG_VERBS, questions.newest_verbs(cluster)),
-        ):
-            if customer:
-                yield work.query(kind, workspace.origin.resource, customer, cluster, kql)
+            continue  # the checks tell it
+    return tuple(found)
 
 
 def _of_subscription(work: _Work, subscription: str) -> Iterator[Capture]:

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Connection", "Failed", "NotThere", "Outcome", "open_connection"]
 
 CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 10, 60, 120
+QUERY_SECONDS = 120
+"""So long may a query of Log Analytics take; Azure's own bounds are three and ten minutes."""
 LONGEST_WAIT_SECONDS = 60
 """Of one Retry-After; who is told to wait for longer gives up."""
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PAGES = 1_000
-MOST_THROTTLED = 2
-"""Questions in a row that end with 429 after all retries."""
+MOST_OVERLOADED = 2
+"""Questions in a row that end with 429 after all retries, or queries that take too long."""
 
 _ELSEWHERE: Final = frozenset({"SubscriptionNotFound", "InvalidAuthenticationTokenTenant"})
 """What ARM says of a subscription that is another tenant's, or not there at all."""
@@ -68,7 +70,7 @@ class Failed:
     reason: str
     permission: str | None = None
     hopeless: bool = False
-    throttled: bool = False
+    overloaded: bool = False
 
 
 Outcome = Answer | NotThere | Failed
@@ -83,7 +85,7 @@ class Connection:
     _analytics: "ARMPipelineClient[HttpRequest, HttpResponse]"
     _credential: "DefaultAzureCredential"
     _down: dict[str, Failed] = field(default_factory=dict)
-    _throttled: dict[str, int] = field(default_factory=dict)
+    _overloaded: dict[str, int] = field(default_factory=dict)
 
     def get(self, path: str, version: str, permission: str, query: str = "") -> Outcome:
         """One resource of Resource Manager, or one list with all of its pages."""
@@ -101,14 +103,23 @@ class Connection:
         answer = self._send(self._manager, HttpRequest("GET", url), permission)
         return self._whole(answer, permission) if isinstance(answer, bytes) else answer
 
-    def query(self, workspace: str, kql: str, permission: str) -> Outcome:
-        """What a query of a workspace of Log Analytics answers; `workspace` is its customer id."""
+    def query(
+        self,
+        workspace: str,
+        kql: str,
+        permission: str,
+        trim: Callable[[dict[str, Any]], list[str]] = lambda document: [],
+    ) -> Outcome:
+        """What a query of a workspace of Log Analytics answers; `workspace` is its customer id.
+
+        `trim` overwrites in place what is not kept, and tells where that was.
+        """
         from azure.core.rest import HttpRequest
 
         url = f"{self.cloud.log_analytics}/v1/workspaces/{quote(workspace, safe='')}/query"
-        headers = {"Prefer": "wait=60"}
+        headers = {"Prefer": f"wait={QUERY_SECONDS}"}
         request = HttpRequest("POST", url, json={"query": kql}, headers=headers)
-        answer = self._send(self._analytics, request, permission)
+        answer = self._send(self._analytics, request, permission, of=workspace)
         if not isinstance(answer, bytes):
             return answer
         document = _decoded(answer)
@@ -116,7 +127,7 @@ class Connection:
             return Failed("half an answer, or no JSON")
         if document.get("error"):
             return Failed("Log Analytics answered a part of the query only")
-        return _answer(document)
+        return _answer(document, trim(document))
 
     def close(self) -> None:
         """Give the sockets back."""
@@ -179,17 +190,23 @@ class Connection:
         client: "ARMPipelineClient[HttpRequest, HttpResponse]",
         request: "HttpRequest",
         permission: str,
+        of: str = "",
     ) -> bytes | NotThere | Failed:
+        """`of`: what is overloaded by itself, such as one workspace among others."""
         host = urlsplit(request.url).netloc
-        if host in self._down:
-            return self._down[host]
+        place = f"{host} {of}"
+        for down in (host, place):
+            if down in self._down:
+                return self._down[down]
         outcome = _asked(client, request, permission)
         if isinstance(outcome, Failed) and outcome.hopeless:
             self._down[host] = outcome
-        throttled = isinstance(outcome, Failed) and outcome.throttled
-        self._throttled[host] = self._throttled.get(host, 0) + 1 if throttled else 0
-        if self._throttled[host] >= MOST_THROTTLED:
-            self._down[host] = Failed("not asked: Azure throttles every question before it")
+        if not (isinstance(outcome, Failed) and outcome.overloaded):
+            self._overloaded.pop(place, None)
+            return outcome
+        self._overloaded[place] = self._overloaded.get(place, 0) + 1
+        if self._overloaded[place] >= MOST_OVERLOADED:
+            self._down[place] = Failed(f"not asked, as those before it failed: {outcome.reason}")
         return outcome
 
 
@@ -231,6 +248,8 @@ def _client(
             wait = self.get_retry_after(response)
             if wait is not None and wait > LONGEST_WAIT_SECONDS:
                 return False
+            if _too_long(response.http_request.method, response.http_response.status_code):
+                return False  # it would take as long again
             return super().is_retry(settings, response)
 
     policies = [
@@ -254,10 +273,12 @@ def _asked(
         AzureError,
         ClientAuthenticationError,
         ServiceRequestError,
+        ServiceResponseError,
     )
 
     try:
-        response = client.send_request(request, stream=True)
+        seconds = QUERY_SECONDS + CONNECT_SECONDS if request.method == "POST" else READ_SECONDS
+        response = client.send_request(request, stream=True, read_timeout=seconds)
         with response:
             content = _body(response)
     except ClientAuthenticationError as error:
@@ -265,6 +286,9 @@ def _asked(
     except ServiceRequestError as error:
         host = urlsplit(request.url).netloc
         return Failed(f"{host} did not answer: {_first_line(error)}", hopeless=True)
+    except ServiceResponseError as error:
+        late = "Timeout" in type(error.inner_exception).__name__ and request.method == "POST"
+        return Failed(f"half an answer: {type(error).__name__}", overloaded=late)
     except (AzureError, OSError, ValueError) as error:
         return Failed(f"half an answer: {type(error).__name__}")
     if content is None:
@@ -273,7 +297,14 @@ def _asked(
         return Failed(f"the answer is larger than {MAX_BYTES // 1024 // 1024} MiB")
     if response.status_code == 200:
         return content
+    if _too_long(request.method, response.status_code):
+        return Failed(f"504: the query took longer than {QUERY_SECONDS} seconds", overloaded=True)
     return _refusal(response.status_code, content, permission)
+
+
+def _too_long(method: str, status: int) -> bool:
+    """What Log Analytics answers after the time that a query may take."""
+    return method == "POST" and status == 504
 
 
 def _body(response: "HttpResponse") -> bytes | None:
@@ -302,7 +333,7 @@ def _refusal(status: int, content: bytes, permission: str) -> NotThere | Failed:
         return Failed(f"not allowed: {said}", permission=permission)
     if status == 429:
         reason = f"throttled, also after the waits that Azure asked for: {said}"
-        return Failed(reason, throttled=True)
+        return Failed(reason, overloaded=True)
     return Failed(f"no usable answer: {said}")
 
 
@@ -345,7 +376,7 @@ def _decoded(content: bytes) -> Any:
         return None
 
 
-def _answer(document: Mapping[str, Any]) -> Answer:
-    redactions = without_secrets(document)
+def _answer(document: dict[str, Any], trimmed: Iterable[str] = ()) -> Answer:
+    redactions = sorted({*trimmed, *without_secrets(document)})
     content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     return Answer(content, tuple(redactions))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from kcompliance.model.azure.blob_storage import container_of
-from kcompliance.model.azure.diagnostics import AUDIT_CATEGORIES, KUBE_AUDIT, KUBE_AUDIT_ADMIN
+from kcompliance.model.azure.diagnostics import AUDIT_CATEGORIES
 from kcompliance.model.azure.log_analytics import TABLES
-from kcompliance.model.azure.resource_id import key
 from kcompliance.model.reading import Kind
 
 __all__ = [
+    "QUERY_ACTION",
     "Question",
     "about_cluster",
     "about_role",
@@ -22,8 +22,6 @@ __all__ = [
     "about_workspace",
     "action_group",
     "event_hub",
-    "newest_verbs",
-    "oldest_and_newest",
     "search",
 ]
 
@@ -244,44 +242,5 @@ def about_role(id_: str) -> Question:
     )
 
 
-# --- Log Analytics -------------------------------------------------------------------------------
-
 QUERY_ACTION: Final = "Microsoft.OperationalInsights/workspaces/query/read"
-
-_ROWS: Final = """\
-union isfuzzy=true
-  (datatable(TimeGenerated: datetime, Source: string, Verb: string, Subresource: string) []),
-  (AKSAudit | where _ResourceId =~ cluster
-    | project TimeGenerated, Source = 'AKSAudit', Verb,
-        Subresource = tostring(ObjectRef.subresource)),
-  (AKSAuditAdmin | where _ResourceId =~ cluster
-    | project TimeGenerated, Source = 'AKSAuditAdmin', Verb,
-        Subresource = tostring(ObjectRef.subresource)),
-  (AzureDiagnostics | where _ResourceId =~ cluster and Category in ({categories})
-    | project TimeGenerated, Source = strcat('AzureDiagnostics/', Category),
-        Verb = tostring(parse_json(log_s).verb),
-        Subresource = tostring(parse_json(log_s).objectRef.subresource))
-"""
-
-
-def oldest_and_newest(cluster_id: str) -> str:
-    """A query for the oldest and newest audit record of a cluster, by table."""
-    return (
-        f"let cluster = '{key(cluster_id)}';\n{_rows()}"
-        "| summarize Oldest = min(TimeGenerated), Newest = max(TimeGenerated), Records = count()"
-        " by Source\n"
-    )
-
-
-def newest_verbs(cluster_id: str) -> str:
-    """A query for the verbs of a cluster's audit records of the last week."""
-    return (
-        f"let cluster = '{key(cluster_id)}';\n{_rows()}"
-        "| where TimeGenerated > ago(7d)\n"
-        "| summarize Records = count() by Source, Verb, Subresource\n"
-        "| top 1000 by Records\n"
-    )
-
-
-def _rows() -> str:
-    return _ROWS.replace("{categories}", f"'{KUBE_AUDIT}', '{KUBE_AUDIT_ADMIN}'")
+"""To query a workspace; besides, each table needs an action of its own."""

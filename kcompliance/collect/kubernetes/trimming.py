@@ -37,7 +37,7 @@ def daemon_set(found: Mapping[str, Any]) -> Kept:
 
 
 def service(found: Mapping[str, Any]) -> Kept:
-    """Its names and addresses."""
+    """Its names and addresses, and whom its load balancer lets in."""
     spec = _part(
         found,
         "spec",
@@ -47,10 +47,16 @@ def service(found: Mapping[str, Any]) -> Kept:
         "externalName",
         "externalIPs",
         "loadBalancerIP",
+        "loadBalancerSourceRanges",
         "ports",
         "selector",
     )
-    return _object("v1", "Service", found, spec=spec, status=_part(found, "status", "loadBalancer"))
+    kept = _object("v1", "Service", found, spec=spec, status=_part(found, "status", "loadBalancer"))
+    notes = _at(found, "metadata", "annotations")
+    if isinstance(notes, Mapping):
+        balancer = {name: value for name, value in notes.items() if "load-balancer" in name}
+        _put(kept["metadata"], "annotations", balancer or None)
+    return kept
 
 
 def cron_job(found: Mapping[str, Any]) -> Kept:

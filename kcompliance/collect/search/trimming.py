@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from kcompliance.collect.event_trimming import trim_event
 from kcompliance.collect.pointers import pointer_part
 from kcompliance.model.reading import REDACTED, Kind
 
@@ -279,26 +280,6 @@ def _watches(answer: Json) -> list[str]:
 
 # --- events --------------------------------------------------------------------------------------
 
-_HARMLESS: Final = re.compile(
-    r"(auditID|verb|level|stage|kind|apiVersion|requestReceivedTimestamp|stageTimestamp"
-    r"|(user|impersonatedUser)\.(username|groups|uid)|sourceIPs|userAgent"
-    r"|objectRef\.(resource|namespace|name|uid|apiGroup|apiVersion|resourceVersion|subresource)"
-    r"|responseStatus\.(code|status|reason|metadata)"
-    r"|annotations\.(authorization|mutation|pod-security|apiserver|audit|k8s|failed)[^=]*)\Z"
-)
-_HARMLESS_AROUND: Final = re.compile(
-    r"(@timestamp|tags|ecs\.version|error\.type|data_stream\.\w+"
-    r"|event\.(action|category|created|dataset|ingested|kind|module|outcome|type|id)"
-    r"|(host|agent|node|cloud\.instance|orchestrator\.cluster|orchestrator\.resource)\.(name|id)"
-    r"|host\.hostname|kubernetes\.node\.name|log\.file\.path|input\.type|cluster|hostname|pod"
-    r"|source\.(ip|address)|client\.ip|user\.(name|id)|related\.\w+|orchestrator\.\w+(\.\w+)?"
-    r"|user_agent\.(original|name)|url\.path|http\.response\.status_code)\Z"
-)
-_PREFIX: Final = re.compile(r"\Akubernetes\.audit\.")
-_LONGEST: Final = 2_000
-_TOO_BIG: Final = "skipped-too-big-size-object"
-"""What AKS writes in place of a body: no secret, and asked about."""
-
 
 def _sample(answer: Json) -> list[str]:
     """Events: names of fields stay, values only where they are harmless; bodies never."""
@@ -310,38 +291,8 @@ def _sample(answer: Json) -> list[str]:
             _keep(hit, "_index", "_id", "_source", "sort")
             source = hit.get("_source")
             if isinstance(source, dict):
-                _event(source, "", f"/hits/hits/{index}/_source", done)
+                done += trim_event(source, f"/hits/hits/{index}/_source")
     return done
-
-
-def _event(found: Json, path: str, pointer: str, done: list[str]) -> None:
-    for key, value in found.items():
-        name = f"{path}.{key}" if path else key
-        place = f"{pointer}/{pointer_part(key)}"
-        plain = _PREFIX.sub("", name)
-        if plain in {"requestURI", "url.original"} and isinstance(value, str):
-            short = _QUERY_OF_URL.sub(REDACTED, value)[:_LONGEST]
-            if short != value:
-                found[key] = short
-                done.append(place)
-        elif isinstance(value, dict) and plain.split(".")[-1] not in _BODIES:
-            _event(value, name, place, done)
-        elif value not in (None, "", [], {}, _TOO_BIG) and not _is_harmless(plain, name, value):
-            found[key] = REDACTED
-            done.append(place)
-
-
-_BODIES: Final = {"requestObject", "responseObject", "extra"}
-
-
-def _is_harmless(plain: str, name: str, value: object) -> bool:
-    if not (_HARMLESS.match(plain) or _HARMLESS_AROUND.match(name)):
-        return False
-    parts = value if isinstance(value, list) else [value]
-    return all(
-        isinstance(part, str | int | float | bool | None) and len(str(part)) <= _LONGEST
-        for part in parts
-    )
 
 
 TRIMMED: Final[Mapping[Kind, Callable[[Json], list[str]]]] = {

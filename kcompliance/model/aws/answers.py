@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from kcompliance.model.cluster import Cluster, NotAsked
 from kcompliance.model.documents import Malformed, Unsure, read_documents
+from kcompliance.model.moment import moment as from_milliseconds
 from kcompliance.model.reading import Kind, Origin, Raw, Reading, Seen, Unreadable
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "items",
     "mapping",
     "mappings",
+    "milliseconds",
     "moment",
     "needed",
     "number",
@@ -99,6 +101,14 @@ def moment(value: Fields, name: str) -> datetime | None:
     except (TypeError, ValueError, OverflowError, OSError):
         raise WrongAnswer(f"{name} is not a time") from None
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def milliseconds(value: Fields, name: str) -> datetime | None:
+    """A time as milliseconds since 1970; aware, UTC. Raises WrongAnswer."""
+    found = number(value, name)
+    if found is None:
+        return None
+    return needed(from_milliseconds(found), f"{name} that is a time")
 
 
 def needed(found: T | None, name: str) -> T:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from kcompliance.model.aws.answers import (
@@ -12,6 +12,7 @@ from kcompliance.model.aws.answers import (
     answers,
     flag,
     mappings,
+    milliseconds,
     needed,
     number,
     subject_of,
@@ -19,6 +20,7 @@ from kcompliance.model.aws.answers import (
 )
 from kcompliance.model.cluster import Cluster, NotAsked
 from kcompliance.model.reading import Absent, Kind, Reading, Seen, Unreadable
+from kcompliance.model.retention import FOREVER
 
 __all__ = [
     "AUDIT_STREAMS",
@@ -36,6 +38,8 @@ T = TypeVar("T")
 AUDIT_STREAMS: Final = "kube-apiserver-audit-"
 """With this begins the name of each stream of audit events; one stream is one API server."""
 _DELIVERY_DAYS: Final = 1
+_LONGEST_DAYS: Final = 36_500
+"""Ten times as long as AWS offers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,13 @@ class LogGroup:
     """None: the answer does not say."""
     kms_key: str | None
     stored_bytes: int | None
+    created: datetime | None = None
+    """None: the answer does not say."""
+
+    @property
+    def kept(self) -> timedelta:
+        """For how long it keeps its events."""
+        return FOREVER if self.retention_days is None else timedelta(days=self.retention_days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +114,7 @@ def read_log_group(found: Fields) -> LogGroup:
     """One log group. Raises WrongAnswer."""
     class_ = text(found, "logGroupClass") or "STANDARD"
     days = number(found, "retentionInDays")
-    if days is not None and days <= 0:
+    if days is not None and not 0 < days <= _LONGEST_DAYS:
         raise WrongAnswer("retentionInDays is not a number of days")
     return LogGroup(
         name=needed(text(found, "logGroupName"), "logGroupName"),
@@ -114,6 +125,7 @@ def read_log_group(found: Fields) -> LogGroup:
         deletion_protected=flag(found, "deletionProtectionEnabled"),
         kms_key=text(found, "kmsKeyId"),
         stored_bytes=number(found, "storedBytes"),
+        created=milliseconds(found, "creationTime"),
     )
 
 
@@ -155,19 +167,9 @@ def read_log_streams(answer: Fields) -> tuple[LogStream, ...]:
     return tuple(
         LogStream(
             name=needed(text(found, "logStreamName"), "logStreamName"),
-            first_event=_time(found, "firstEventTimestamp"),
-            last_event=_time(found, "lastEventTimestamp"),
-            last_ingestion=_time(found, "lastIngestionTime"),
+            first_event=milliseconds(found, "firstEventTimestamp"),
+            last_event=milliseconds(found, "lastEventTimestamp"),
+            last_ingestion=milliseconds(found, "lastIngestionTime"),
         )
         for found in mappings(answer, "logStreams")
     )
-
-
-def _time(found: Fields, name: str) -> datetime | None:
-    milliseconds = number(found, name)
-    if milliseconds is None:
-        return None
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise WrongAnswer(f"{name} is not a time") from None

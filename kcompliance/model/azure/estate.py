@@ -46,7 +46,18 @@ _SINGLE: Final = frozenset(
 )
 """Kinds that are found by the resource's own id."""
 
-AZURE_KINDS: Final = _LISTS | _SINGLE | {Kind.AZURE_LOG_RECORDS, Kind.AZURE_LOG_VERBS}
+_QUERIES: Final = frozenset(
+    {
+        Kind.AZURE_LOG_RECORDS,
+        Kind.AZURE_LOG_VERBS,
+        Kind.AZURE_LOG_NEWEST,
+        Kind.AZURE_LOG_TIMELINE,
+        Kind.AZURE_LOG_SAMPLE,
+    }
+)
+"""What a workspace was queried for, which is no resource."""
+
+AZURE_KINDS: Final = _LISTS | _SINGLE | _QUERIES
 
 _ARM: Final = "/subscriptions/"
 _UNTYPED: Final = frozenset({Kind.AZURE_SUBSCRIPTION})
@@ -113,7 +124,7 @@ def estate_of(cluster: Cluster) -> Estate:
     nothing: tuple[Absent | Unreadable, ...] = (*cluster.absents, *cluster.gaps)
     for each in nothing:
         _put_gap(each, single, lists)
-    for kind in AZURE_KINDS - {Kind.AZURE_LOG_RECORDS, Kind.AZURE_LOG_VERBS}:
+    for kind in AZURE_KINDS - _QUERIES:
         for raw in cluster.texts.get(kind, ()):
             try:
                 _put(kind, raw, single, lists)

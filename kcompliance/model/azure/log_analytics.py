@@ -5,12 +5,25 @@ from datetime import timedelta
 from typing import Final
 
 from kcompliance.model.azure.answer import Resource, WrongAnswer, number, part, text
-from kcompliance.model.azure.diagnostics import KUBE_AUDIT, KUBE_AUDIT_ADMIN, DiagnosticSetting
+from kcompliance.model.azure.diagnostics import (
+    KUBE_AUDIT,
+    KUBE_AUDIT_ADMIN,
+    Destination,
+    DestinationKind,
+    DiagnosticSetting,
+    Shipped,
+)
+from kcompliance.model.azure.resource_id import same
 
 __all__ = [
+    "ANALYTICS",
+    "DEDICATED_TABLES",
+    "LEGACY_TABLE",
     "TABLES",
+    "AuditTables",
     "Table",
     "Workspace",
+    "audit_tables",
     "hot",
     "in_all",
     "table_of",
@@ -19,9 +32,13 @@ __all__ = [
 ]
 
 LEGACY_TABLE: Final = "AzureDiagnostics"
-_DEDICATED: Final = {KUBE_AUDIT: "AKSAudit", KUBE_AUDIT_ADMIN: "AKSAuditAdmin"}
+DEDICATED_TABLES: Final = {KUBE_AUDIT: "AKSAudit", KUBE_AUDIT_ADMIN: "AKSAuditAdmin"}
+"""By category: where the audit records are if they have tables of their own."""
 TABLES: Final = ("AKSAudit", "AKSAuditAdmin", "AKSControlPlane", LEGACY_TABLE)
 """The tables in which the audit data of AKS can be."""
+
+ANALYTICS: Final = "analytics"
+"""The plan whose tables answer any query."""
 
 _BASIC_HOT: Final = timedelta(days=30)
 
@@ -70,7 +87,7 @@ def workspace_of(resource: Resource) -> Workspace:
 def table_of(resource: Resource) -> Table:
     """Read one table. Raises WrongAnswer."""
     plan = (text(resource.fields, "plan") or "").lower()
-    if plan not in ("analytics", "basic", "auxiliary"):
+    if plan not in (ANALYTICS, "basic", "auxiliary"):
         raise WrongAnswer(f"a table of the unknown plan {plan or 'of no name'}")
     return Table(
         id=resource.id,
@@ -113,4 +130,44 @@ def table_of_category(category: str, setting: DiagnosticSetting) -> str:
     """In which table the rows of a category land."""
     if not setting.dedicated:
         return LEGACY_TABLE
-    return _DEDICATED.get(category, "AKSControlPlane")
+    return DEDICATED_TABLES.get(category, "AKSControlPlane")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditTables:
+    """Where the audit records of a cluster are in a workspace."""
+
+    category: str
+    """The one that holds most: kube-audit, or kube-audit-admin where it is shipped alone."""
+    tables: tuple[str, ...]
+    """In which they land now."""
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """What queries call the rows that count, those of a former setting too.
+
+        The other category's are no part of it: its rows would hide that these do not come.
+        """
+        whole = (KUBE_AUDIT,) if self.category == KUBE_AUDIT else (KUBE_AUDIT, KUBE_AUDIT_ADMIN)
+        return frozenset(
+            name
+            for category in whole
+            for name in (DEDICATED_TABLES[category], f"{LEGACY_TABLE}/{category}")
+        )
+
+
+def audit_tables(shipped: Shipped, workspace: str) -> AuditTables | None:
+    """Where a workspace keeps the audit records; None where none are sent to it."""
+    for category in (KUBE_AUDIT, KUBE_AUDIT_ADMIN):
+        tables = {
+            table_of_category(category, setting)
+            for setting in shipped.settings_of(category)
+            if any(_is_at(destination, workspace) for destination in setting.destinations)
+        }
+        if tables:
+            return AuditTables(category=category, tables=tuple(sorted(tables)))
+    return None
+
+
+def _is_at(destination: Destination, workspace: str) -> bool:
+    return destination.kind is DestinationKind.WORKSPACE and same(destination.id, workspace)

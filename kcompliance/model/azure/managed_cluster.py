@@ -1,9 +1,11 @@
 """A managed cluster of AKS: what decides which of its logs there can be."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from kcompliance.model.azure.answer import Resource, WrongAnswer, flag, part, parts, text
+from kcompliance.model.azure.answer import Fields, Resource, WrongAnswer, flag, part, parts, text
+from kcompliance.model.event_store.events import read_time
 
 __all__ = ["ManagedCluster", "managed_cluster_of"]
 
@@ -24,6 +26,10 @@ class ManagedCluster:
     """One of its pools is scaled by the cluster autoscaler."""
     container_insights: bool
     """The monitoring add-on is on, which collects no audit log."""
+    stopped: bool
+    """It was stopped with its control plane, which then records nothing."""
+    created: datetime | None
+    """When it was made, where the answer tells; UTC."""
 
 
 _RBAC: Final = ("enableRBAC", "enableRbac")
@@ -49,4 +55,14 @@ def managed_cluster_of(resource: Resource) -> ManagedCluster:
         azure_rbac=any(flag(entra, each) is True for each in _AZURE_RBAC),
         autoscaler=scaled,
         container_insights=any(flag(agent, "enabled") is True for agent in agents),
+        stopped=(text(part(fields, "powerState") or {}, "code") or "").lower() == "stopped",
+        created=_created(fields),
     )
+
+
+def _created(fields: Fields) -> datetime | None:
+    written = text(part(fields, "systemData") or {}, "createdAt")
+    found = read_time(written) if written is not None else None
+    if isinstance(found, str):
+        raise WrongAnswer(f"systemData.createdAt: {found}")
+    return found

@@ -34,6 +34,8 @@ class Timeline:
     bins: Mapping[datetime, int]
     place: str
     """Where they are in the answer."""
+    counted: timedelta = timedelta(days=30)
+    """How far back from the time of asking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,10 @@ class Answering:
         unknown = error(400, "illegal_argument_exception", f"no handler found for uri [{path}]")
         return self.replies.get(path, unknown)
 
+    def to_nobody(self, path: str) -> Reply | None:
+        """What is said to somebody without credentials; None: the same as to others."""
+        return None
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -89,7 +93,8 @@ def _handler(server: Answering) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             path = self.path.partition("?")[0]
             server.asked.append((self.command, self.path))
-            told = server.answer(path, body)
+            nobody = None if self.headers.get("Authorization") else server.to_nobody(path)
+            told = nobody or server.answer(path, body)
             self.send_response_only(told.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(told.body)))
