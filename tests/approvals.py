@@ -22,6 +22,8 @@ def approved(*captures: Capture, target: str = "c", at: datetime = NOW) -> Appro
         reason=None,
         policies=found.policies,
         servers=found.servers,
+        clouds=found.clouds,
+        stores=found.stores,
     )
 
 

@@ -3,15 +3,19 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from kcompliance.checks.cloud_settings import CloudSettings, cloud_settings
 from kcompliance.checks.sight import flag_in_doubt, flags_not_seen, policies_to_judge
+from kcompliance.checks.store_settings import StoreSettings, store_settings
 from kcompliance.model.approval.approved import (
     ApprovedPolicyV1,
     ApprovedServerV1,
     ApprovedWebhookV1,
     approved_webhook,
 )
+from kcompliance.model.approval.clouds import ApprovedCloudV1
 from kcompliance.model.approval.policy import canonical_policy, canonical_sha256
 from kcompliance.model.approval.settings import AUDIT_FLAGS, audit_flags
+from kcompliance.model.approval.stores import ApprovedStoreV1
 from kcompliance.model.audit_policy import Loaded, NotRead, Refused, load_policy
 from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.control import Platform
@@ -30,6 +34,8 @@ class Approvable:
 
     policies: tuple[ApprovedPolicyV1, ...]
     servers: tuple[ApprovedServerV1, ...]
+    clouds: tuple[ApprovedCloudV1, ...] = ()
+    stores: tuple[ApprovedStoreV1, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -48,20 +54,11 @@ def approvable(cluster: Cluster) -> Approvable | tuple[Finding, ...]:
             problem = found.add(item)
             if problem is not None:
                 obstacles[problem.resource, problem.because] = problem
-    if not obstacles and not found.policies:
-        because = "no audit policy and no kube-apiserver is in what was given"
+    result = found.result()
+    if not obstacles and not (result.policies or result.clouds or result.stores):
+        because = "no audit policy, no kube-apiserver and no store of events is in what was given"
         return (Finding.error(cluster.name, because),)
-    return tuple(obstacles.values()) or found.result()
-
-
-def _not_built(cluster: Cluster) -> str | None:
-    """Why nothing can be approved of a cluster whose provider runs the API server."""
-    if cluster.platform not in (Platform.AKS, Platform.EKS):
-        return None
-    return (
-        "not built yet: to approve the settings by which its owner has the trail kept; policy and "
-        "flags are the provider's"
-    )
+    return tuple(obstacles.values()) or result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +72,9 @@ class _Server:
     notes: tuple[str, ...] = ()
 
 
+_Part = _Server | CloudSettings | StoreSettings
+
+
 class _Found:
     """Brings together what is the same."""
 
@@ -83,9 +83,21 @@ class _Found:
         self._servers: list[tuple[_Server, list[str]]] = []
         self._by_name: dict[str, _Server] = {}
         self._notes: dict[str, None] = {}
+        self._clouds: list[ApprovedCloudV1] = []
+        self._stores: list[ApprovedStoreV1] = []
 
-    def add(self, server: _Server) -> Finding | None:
+    def add(self, part: _Part) -> Finding | None:
         """Take one in; a finding where two of the same name differ."""
+        match part:
+            case CloudSettings(settings=cloud):
+                self._clouds.append(cloud)
+            case StoreSettings(settings=store):
+                self._stores.append(store)
+            case _:
+                return self._add_server(part)
+        return None
+
+    def _add_server(self, server: _Server) -> Finding | None:
         self.policies.setdefault(server.policy.sha256, server.policy)
         self._notes.update(dict.fromkeys(server.notes))
         if server.name is None:
@@ -114,7 +126,13 @@ class _Found:
             for server, names in self._servers
         )
         policies = tuple(self.policies.values())
-        return Approvable(policies=policies, servers=tuple(servers), notes=tuple(self._notes))
+        return Approvable(
+            policies=policies,
+            servers=tuple(servers),
+            clouds=tuple(self._clouds),
+            stores=tuple(self._stores),
+            notes=tuple(self._notes),
+        )
 
 
 def _same(one: _Server, other: _Server) -> bool:
@@ -127,11 +145,16 @@ def _same(one: _Server, other: _Server) -> bool:
 # --- servers -------------------------------------------------------------------------------
 
 
-def _parts(cluster: Cluster) -> Iterator[_Server | Finding]:
-    because = _not_built(cluster)
-    if because:
-        yield Finding.error(cluster.name, because)
-        return
+def _parts(cluster: Cluster) -> Iterator[_Part | Finding]:
+    """Policy and flags of a provider's cluster are the provider's, and so not to be approved."""
+    yield from store_settings(cluster)
+    if cluster.platform in (Platform.AKS, Platform.EKS):
+        yield from cloud_settings(cluster)
+    else:
+        yield from _servers(cluster)
+
+
+def _servers(cluster: Cluster) -> Iterator[_Server | Finding]:
     running = replicas(cluster)
     for gap in cluster.gaps_in(Kind.WEBHOOK_CONFIG):
         yield Finding.unreadable(gap)

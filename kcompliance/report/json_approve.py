@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import msgspec
 
 from kcompliance.model.approval.approved import ApprovedServerV1, ApprovedTargetV1
+from kcompliance.model.approval.clouds import ApprovedCloudV1
 from kcompliance.model.approval.difference import ApprovalChanges
+from kcompliance.model.approval.stores import ApprovedStoreV1
 from kcompliance.report.json_policy import render_document
 from kcompliance.report.json_scan import utc
 
@@ -61,11 +63,36 @@ class ServerOfV1(msgspec.Struct, kw_only=True):
     webhook: str | None
 
 
+class ShippingOfV1(msgspec.Struct, kw_only=True):
+    """A setting of a provider: which logs it sends, and where to."""
+
+    name: str
+    logs: list[str]
+    destinations: list[str]
+
+
+class CloudOfV1(msgspec.Struct, kw_only=True):
+    """The settings of a cluster whose API server a provider runs."""
+
+    id: str
+    settings: list[ShippingOfV1]
+
+
+class StoreOfV1(msgspec.Struct, kw_only=True):
+    """What governs the indices of a store; `documents` are sha256 by name."""
+
+    name: str
+    governed: dict[str, list[list[str]]]
+    documents: dict[str, str]
+
+
 class ChangesV1(msgspec.Struct, kw_only=True):
     """What is approved otherwise than before, in sentences."""
 
     policies: list[str]
     servers: list[str]
+    clouds: list[str]
+    stores: list[str]
 
 
 class TargetApprovalV1(msgspec.Struct, kw_only=True):
@@ -76,6 +103,8 @@ class TargetApprovalV1(msgspec.Struct, kw_only=True):
     before: SignedV1 | None
     policies: list[PolicyOfV1]
     servers: list[ServerOfV1]
+    clouds: list[CloudOfV1]
+    stores: list[StoreOfV1]
     changes: ChangesV1
     notes: list[str]
 
@@ -116,8 +145,13 @@ def _target(target: TargetApproval) -> TargetApprovalV1:
             for policy in target.now.policies
         ],
         servers=[_server(each) for each in target.now.servers],
+        clouds=[_cloud(each) for each in target.now.clouds],
+        stores=[_store(each) for each in target.now.stores],
         changes=ChangesV1(
-            policies=list(target.changes.policies), servers=list(target.changes.servers)
+            policies=list(target.changes.policies),
+            servers=list(target.changes.servers),
+            clouds=list(target.changes.clouds),
+            stores=list(target.changes.stores),
         ),
         notes=list(target.notes),
     )
@@ -138,4 +172,20 @@ def _server(server: ApprovedServerV1) -> ServerOfV1:
         policy=server.policy,
         flags=dict(server.flags),
         webhook=server.webhook.server if server.webhook else None,
+    )
+
+
+def _cloud(cloud: ApprovedCloudV1) -> CloudOfV1:
+    settings = [
+        ShippingOfV1(name=each.name, logs=list(each.logs), destinations=list(each.destinations))
+        for each in cloud.settings
+    ]
+    return CloudOfV1(id=cloud.id, settings=settings)
+
+
+def _store(store: ApprovedStoreV1) -> StoreOfV1:
+    return StoreOfV1(
+        name=store.name,
+        governed={name: [list(each) for each in ways] for name, ways in store.governed.items()},
+        documents={each.name: each.sha256 for each in store.documents},
     )

@@ -36,12 +36,22 @@ def _target(target: TargetApproval) -> Iterator[str]:
         yield f"  policy    {policy.name}: {counted}, sha256 {policy.sha256}"
     for server in now.servers:
         yield f"  server    {', '.join(server.names)}: {_server(server)}"
+    for cloud in now.clouds:
+        yield f"  cluster   {cloud.id}"
+        for setting in cloud.settings:
+            logs = f"{', '.join(setting.logs)} to " if setting.logs else ""
+            yield f"    {setting.name}: {logs}{', '.join(setting.destinations)}"
+    for store in now.stores:
+        yield f"  store     {store.name}"
+        for name, ways in store.governed.items():
+            yield f"    {name}: {'; or '.join(', '.join(way) for way in ways)}"
+        yield from (f"    {each.name}: sha256 {each.sha256}" for each in store.documents)
     yield from (f"  note      {note}" for note in target.notes)
     if before is None:
         yield "  changes   nothing of it was approved before"
         return
     since = f"what {before.approved_by} approved on {utc(before.approved_at)}"
-    changes = (*target.changes.policies, *target.changes.servers)
+    changes = target.changes.lines
     yield f"  changes   of {since}:{'' if changes else ' none'}"
     yield from (f"    {line}" for line in changes)
 

@@ -2,10 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from kcompliance.checks.interface import check
+from kcompliance.checks.protection.approval_baseline import (
+    HOW,
+    Baseline,
+    NoBaseline,
+    baseline_of,
+    moment,
+    passed,
+    review,
+)
 from kcompliance.checks.protection.provider_approval import provider_approval
+from kcompliance.checks.protection.store_approval import store_approval
 from kcompliance.checks.sight import (
     flag_in_doubt,
     flags_not_seen,
@@ -15,7 +24,6 @@ from kcompliance.checks.sight import (
 from kcompliance.model.approval.approved import (
     ApprovedPolicyV1,
     ApprovedServerV1,
-    ApprovedTargetV1,
     ApprovedWebhookV1,
     approved_webhook,
     changed_webhook,
@@ -24,19 +32,12 @@ from kcompliance.model.approval.policy import canonical_policy, policy_in
 from kcompliance.model.approval.policy_difference import compare_policies
 from kcompliance.model.approval.settings import AUDIT_FLAGS, audit_flags, changed_flags
 from kcompliance.model.audit_policy import AuditPolicy, Loaded, NotRead, Refused, load_policy
-from kcompliance.model.cluster import Cluster, NotAsked, PolicyText
+from kcompliance.model.cluster import Cluster, PolicyText
 from kcompliance.model.control import Platform
 from kcompliance.model.digest import sha256
-from kcompliance.model.finding import (
-    LIVE_COLLECTORS,
-    Confidence,
-    Evidence,
-    Finding,
-    Status,
-    evidence_of,
-)
+from kcompliance.model.finding import Evidence, Finding, Status, evidence_of
 from kcompliance.model.in_force import FoundPolicy, Replica, policy_of, replicas
-from kcompliance.model.reading import Absent, Kind, Raw, Seen, Unreadable
+from kcompliance.model.reading import Kind, Raw
 from kcompliance.model.webhook_config import WebhookFile
 from kcompliance.model.webhook_in_force import AmbiguousWebhook, FoundWebhook, webhook_of
 
@@ -49,7 +50,6 @@ _NEEDS: Mapping[str, tuple[Kind, ...]] = {
     "webhook": (*_SERVERS, Kind.WEBHOOK_CONFIG),
     "review": _SERVERS,
 }
-_CLOCK_SKEW = timedelta(minutes=5)
 _MOST_NOTES = 50
 
 
@@ -65,90 +65,39 @@ def audit_policy_is_the_approved_one(cluster: Cluster, params: Params) -> Iterat
     """The audit policy is the one that was approved
 
     What runs is compared with kcompliance.lock: the policy by its canonical form, the audit flags
-    by what they come to, the webhook by where it sends and how the two ends know each other.
+    by what they come to, the webhook by where it sends and how the two ends know each other; of a
+    provider's cluster what its owner decides, of a store what governs the indices of the trail.
     """
     if cluster.platform in (Platform.AKS, Platform.EKS):
-        yield from provider_approval(cluster)
-        return
+        yield from provider_approval(cluster, params.max_age_days)
+    else:
+        yield from _of_servers(cluster, params)
+    yield from store_approval(cluster)
+
+
+def _of_servers(cluster: Cluster, params: Params) -> Iterator[Finding]:
     running = replicas(cluster)
     for aspect, kinds in _NEEDS.items():
         for gap in cluster.gaps_in(Kind.APPROVED, *kinds):
             yield Finding.unreadable(gap, aspect=aspect)
-    match cluster.approved:
-        case Seen(value=approved, raw=raw):
-            target = approved.targets.get(cluster.name)
-            if target is None:
-                yield from _not_approved(cluster, f"{raw.origin.resource} does not name it", raw)
-            elif target.approved_at > raw.origin.collected_at + _CLOCK_SKEW:
-                yield from _too_early(cluster, target, raw)
-            else:
-                yield from _compared(cluster, running, _Baseline(target=target, raw=raw), params)
-        case NotAsked() | Absent():
-            yield from _not_approved(cluster, "no kcompliance.lock was given", None)
-        case Unreadable():
-            pass  # a gap of every aspect
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Baseline:
-    """What was approved of this cluster."""
-
-    target: ApprovedTargetV1
-    raw: Raw
-
-    def evidence(self, place: str) -> tuple[Evidence, ...]:
-        """Who approved, and where it stands."""
-        return evidence_of(self.raw, place, _signature(self.target))
-
-    def of_server(self, name: str) -> tuple[ApprovedServerV1, ...]:
-        """How a server of this name was approved; a new one may run as any of the others."""
-        named = (server for server in self.target.servers if name in server.names)
-        return tuple(named) or self.target.servers
-
-    def knows(self, name: str) -> bool:
-        """Whether the server was there when it was approved."""
-        return any(name in server.names for server in self.target.servers)
-
-
-def _signature(target: ApprovedTargetV1) -> str:
-    words = f"approved on {_moment(target.approved_at)} by {target.approved_by}"
-    words += f", commit {target.commit}" if target.commit else ""
-    return words + (f", because: {target.reason}" if target.reason else "")
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _not_approved(cluster: Cluster, because: str, raw: Raw | None) -> Iterator[Finding]:
-    for aspect in _NEEDS:
-        yield Finding.manual(
-            cluster.name,
-            f"what was approved of it is not known: {because}",
-            "Is what runs here what was reviewed and approved? If so, say it with  kcompliance "
-            "approve TARGET --out kcompliance.lock  (the same target as here) and commit the file.",
-            evidence_of(raw, "targets") if raw else (),
-            aspect=aspect,
-        )
-
-
-def _too_early(cluster: Cluster, target: ApprovedTargetV1, raw: Raw) -> Iterator[Finding]:
-    read_at = _moment(raw.origin.collected_at)
-    because = f"{raw.origin.resource}: {_signature(target)}, which was not yet when it was read"
-    for aspect in _NEEDS:
-        evidence = evidence_of(raw, "approved_at", f"read at {read_at}")
-        yield Finding.error(cluster.name, because, evidence, aspect=aspect)
+    baseline = baseline_of(cluster, tuple(_NEEDS))
+    if isinstance(baseline, Baseline):
+        yield from _compared(cluster, running, baseline, params)
+    elif isinstance(baseline, NoBaseline):
+        yield from baseline.findings(cluster, tuple(_NEEDS))
+    else:
+        yield from baseline
 
 
 def _compared(
-    cluster: Cluster, running: tuple[Replica, ...], baseline: _Baseline, params: Params
+    cluster: Cluster, running: tuple[Replica, ...], baseline: Baseline, params: Params
 ) -> Iterator[Finding]:
     yield from _policies(cluster, running, baseline)
     for aspect, judge in (("flags", _flags), ("webhook", _webhook)):
         yield from (f for f in flags_not_seen(cluster, aspect) if not _is_gap(f, cluster))
         for replica in running:
             yield judge(cluster, replica, baseline)
-    yield _review(cluster, baseline, params)
+    yield review(cluster, baseline, params.max_age_days)
 
 
 def _is_gap(finding: Finding, cluster: Cluster) -> bool:
@@ -160,7 +109,7 @@ def _is_gap(finding: Finding, cluster: Cluster) -> bool:
 
 
 def _policies(
-    cluster: Cluster, running: tuple[Replica, ...], baseline: _Baseline
+    cluster: Cluster, running: tuple[Replica, ...], baseline: Baseline
 ) -> Iterator[Finding]:
     if not running:
         for item in policies_to_judge(cluster, ("policy",), without_policy=Status.FAIL):
@@ -188,7 +137,7 @@ def _policy(
     cluster: Cluster,
     policy: PolicyText,
     approved: tuple[ApprovedPolicyV1, ...],
-    baseline: _Baseline,
+    baseline: Baseline,
 ) -> Finding:
     match load_policy(policy.text, cluster.version):
         case NotRead(reason=reason):
@@ -205,7 +154,7 @@ def _loaded(
     policy: PolicyText,
     rules: AuditPolicy,
     approved: tuple[ApprovedPolicyV1, ...],
-    baseline: _Baseline,
+    baseline: Baseline,
 ) -> Finding:
     digest, canonical = sha256(policy.text), canonical_policy(rules)
     evidence = evidence_of(policy.raw, policy.location or "whole file", f"sha256 {digest}")
@@ -219,12 +168,20 @@ def _loaded(
                 f"of both (comments, white space, order inside of lists): sha256 {digest} "
                 f"instead of {same[0].sha256}",
             )
-        because = f"{policy.name} is what was {_signature(baseline.target)}"
-        return _passed("policy", policy.name, because, evidence, notes)
+        because = f"{policy.name} is what was {baseline.signature}"
+        return passed("policy", policy.name, because, evidence, notes)
+    if not approved:
+        return Finding.manual(
+            policy.name,
+            "no policy was approved of this target, only what its store does",
+            f"Is {policy.name} what was reviewed and approved? {HOW}",
+            evidence,
+            aspect="policy",
+        )
     before = policy_in(approved[0].canonical)
     assert before is not None  # noqa: S101 - whoever reads a lock sees to it
     difference = compare_policies(before, rules)
-    since = _moment(baseline.target.approved_at)
+    since = moment(baseline.target.approved_at)
     because = f"it is not what was approved on {since}: {difference.summary}"
     lines = difference.lines[:_MOST_NOTES] if difference.shortened else ()
     return Finding.failed(policy.name, because, evidence, aspect="policy", notes=lines)
@@ -232,10 +189,10 @@ def _loaded(
 
 # --- flags and webhook ---------------------------------------------------------------------
 
-_Judge = Callable[[Cluster, Replica, _Baseline], Finding]
+_Judge = Callable[[Cluster, Replica, Baseline], Finding]
 
 
-def _flags(cluster: Cluster, replica: Replica, baseline: _Baseline) -> Finding:
+def _flags(cluster: Cluster, replica: Replica, baseline: Baseline) -> Finding:
     doubt = flag_in_doubt(replica, *AUDIT_FLAGS)
     now = audit_flags(replica.settings)
     raw = replica.flagz or replica.raw
@@ -254,7 +211,7 @@ def _flags(cluster: Cluster, replica: Replica, baseline: _Baseline) -> Finding:
         because = f"its audit flags are not those that were approved: {'; '.join(changes)}"
         return Finding.failed(replica.name, because, evidence, aspect="flags")
     because = f"its {len(now)} audit settings are those that were approved"
-    return _passed("flags", replica.name, because, evidence, _new_server(replica, baseline))
+    return passed("flags", replica.name, because, evidence, _new_server(replica, baseline))
 
 
 _QUOTED = ("audit-policy-file", "audit-log-path", "audit-webhook-config-file")
@@ -264,16 +221,17 @@ def _quote(raw: Raw, name: str, value: str | None) -> tuple[Evidence, ...]:
     return evidence_of(raw, f"--{name}", value or "not known")
 
 
-def _new_server(replica: Replica, baseline: _Baseline) -> tuple[str, ...]:
+def _new_server(replica: Replica, baseline: Baseline) -> tuple[str, ...]:
     if baseline.knows(replica.name):
         return ()
     return ("this server was not there when it was approved, and runs as those that were",)
 
 
-def _only_policies(replica: Replica, baseline: _Baseline, aspect: str) -> Finding:
+def _only_policies(replica: Replica, baseline: Baseline, aspect: str) -> Finding:
+    approved = "a policy" if baseline.target.policies else "a store"
     return Finding.manual(
         replica.name,
-        "only a policy was approved, without a server that runs with it",
+        f"only {approved} was approved, without a server that runs with it",
         f"Are the audit flags and the webhook of {replica.name} those that were approved? If so, "
         "approve them with the policy: run kcompliance approve on the same target.",
         baseline.evidence("servers"),
@@ -281,7 +239,7 @@ def _only_policies(replica: Replica, baseline: _Baseline, aspect: str) -> Findin
     )
 
 
-def _webhook(cluster: Cluster, replica: Replica, baseline: _Baseline) -> Finding:
+def _webhook(cluster: Cluster, replica: Replica, baseline: Baseline) -> Finding:
     path = replica.settings.webhook_config_file
     raw = replica.flagz or replica.raw
     evidence = _quote(raw, "audit-webhook-config-file", path or "not set")
@@ -315,13 +273,13 @@ def _webhook(cluster: Cluster, replica: Replica, baseline: _Baseline) -> Finding
 def _sends_nowhere(
     replica: Replica,
     approved: tuple[ApprovedServerV1, ...],
-    baseline: _Baseline,
+    baseline: Baseline,
     evidence: tuple[Evidence, ...],
 ) -> Finding:
     with_one = [each for each in approved if _had_webhook(each)]
     if len(with_one) < len(approved):
         because = "it posts its events to no webhook, as it was approved"
-        return _passed("webhook", replica.name, because, evidence, _new_server(replica, baseline))
+        return passed("webhook", replica.name, because, evidence, _new_server(replica, baseline))
     webhook = with_one[0].webhook
     to = webhook.server if webhook else with_one[0].flags.get("audit-webhook-config-file")
     because = f"it posts its events to no webhook, and was approved with {to}"
@@ -348,7 +306,7 @@ def _sends(
     now = approved_webhook(file.config)
     if any(each.webhook == now for each in approved):
         because = f"it posts its events to {now.server}, as it was approved"
-        return _passed("webhook", replica.name, because, evidence, notes)
+        return passed("webhook", replica.name, because, evidence, notes)
     known: list[ApprovedWebhookV1] = [each.webhook for each in approved if each.webhook]
     if known:
         changes = min((list(changed_webhook(each, now)) for each in known), key=len)
@@ -366,31 +324,3 @@ def _sends(
         )
     because = f"it posts its events to {now.server}, and was approved without a webhook"
     return Finding.failed(replica.name, because, evidence, aspect="webhook", notes=notes)
-
-
-# --- the review ----------------------------------------------------------------------------
-
-
-def _review(cluster: Cluster, baseline: _Baseline, params: Params) -> Finding:
-    age = baseline.raw.origin.collected_at - baseline.target.approved_at
-    evidence = baseline.evidence("approved_at")
-    because = f"{_signature(baseline.target)}, {max(age.days, 0)} days ago"
-    if age.total_seconds() > params.max_age_days * 24 * 3600:
-        because += f": more than the {params.max_age_days} after which it has to be reviewed"
-        return Finding.failed(cluster.name, because, evidence, aspect="review")
-    return _passed("review", cluster.name, because, evidence)
-
-
-def _passed(
-    aspect: str,
-    resource: str,
-    because: str,
-    evidence: tuple[Evidence, ...],
-    notes: tuple[str, ...] = (),
-) -> Finding:
-    """Live where all but the lock, which never is, was read from what runs."""
-    read = {e.raw.origin.collector for e in evidence if e.raw.origin.kind is not Kind.APPROVED}
-    confidence = Confidence.LIVE if read and read <= LIVE_COLLECTORS else Confidence.BUNDLE
-    return Finding.passed(
-        resource, because, evidence, aspect=aspect, notes=notes, confidence=confidence
-    )

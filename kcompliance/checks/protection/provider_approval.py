@@ -1,44 +1,60 @@
-"""What of KC-PRO-002 can be said of a cluster whose policy and flags are a provider's.
+"""KC-PRO-002 where a provider runs the API server: its policy and flags are not its owner's.
 
-A lock does not hold the settings of a cloud, so that nothing here passes: they are shown, and it
-is asked whether somebody approved of them.
+What is his to change is approved and compared: what is logged (aspect flags) and where it is sent
+(aspect webhook), by the diagnostic settings of AKS, or by the logging of an EKS control plane and
+the subscription filters of its log group.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from kcompliance.checks.azure_sight import of_settings, trails_to_judge
-from kcompliance.checks.eks import describe
-from kcompliance.model.azure.trail import Trail
+from kcompliance.checks.cloud_settings import LOGS, PLACES, REVIEW, CloudSettings, cloud_settings
+from kcompliance.checks.protection.approval_baseline import (
+    HOW,
+    Baseline,
+    NoBaseline,
+    baseline_of,
+    passed,
+    review,
+)
+from kcompliance.model.approval.clouds import (
+    ApprovedCloudV1,
+    changed_destinations,
+    changed_logs,
+)
 from kcompliance.model.cluster import Cluster
-from kcompliance.model.control import Platform
 from kcompliance.model.digest import sha256
 from kcompliance.model.finding import Confidence, Evidence, Finding, evidence_of
 from kcompliance.model.reading import Kind
 
 __all__ = ["provider_approval"]
 
-_ASPECTS: Final = ("policy", "flags", "webhook", "review")
-_SETTINGS: Final = ("flags", "webhook", "review")
-_NO_LOCK: Final = "a kcompliance.lock does not hold the settings of a cloud"
+_ASPECTS: Final = ("policy", LOGS, PLACES, REVIEW)
 
 
-def provider_approval(cluster: Cluster) -> Iterator[Finding]:
-    """Findings of each aspect of KC-PRO-002; for AKS and EKS only."""
+def provider_approval(cluster: Cluster, max_age_days: int) -> Iterator[Finding]:
+    """Findings of the aspects policy, flags, webhook and review; for AKS and EKS only."""
     gaps = cluster.gaps_in(Kind.APPROVED, Kind.VERSION)
     for aspect in _ASPECTS:
         yield from (Finding.unreadable(gap, aspect=aspect) for gap in gaps)
     if gaps:
         return
     yield _policy(cluster)
-    if cluster.platform is Platform.AKS:
-        for trail in trails_to_judge(cluster, _SETTINGS):
-            if isinstance(trail, Finding):
-                yield trail
-            else:
-                yield from _of_trail(trail)
-    else:
-        yield from _of_eks(cluster)
+    baseline = baseline_of(cluster, (LOGS, PLACES, REVIEW))
+    if isinstance(baseline, tuple):
+        yield from baseline
+        return
+    seen = []
+    for found in cloud_settings(cluster):
+        if isinstance(found, Finding):
+            yield found
+            continue
+        seen.append(found)
+        yield from _settings(found, baseline)
+    if seen and isinstance(baseline, Baseline):
+        yield review(cluster, baseline, max_age_days)
+    elif seen and isinstance(baseline, NoBaseline):
+        yield _not_reviewed(cluster, baseline, seen[0])
 
 
 def _policy(cluster: Cluster) -> Finding:
@@ -63,59 +79,58 @@ def _policy(cluster: Cluster) -> Finding:
     )
 
 
-def _of_trail(trail: Trail) -> Iterator[Finding]:
-    settings = trail.settings if isinstance(trail.settings, tuple) else ()
-    shipped = ", ".join((*trail.shipped.named, *(f"group {g}" for g in trail.shipped.undecided)))
-    places = dict.fromkeys(
-        f"the {place.kind} {place.id}"
-        for setting in settings
-        if setting.enabled
-        for place in setting.destinations
-    )
-    yield from _asked(
-        trail.id,
-        of_settings(trail),
-        logs=f"its diagnostic settings ship {shipped or 'nothing'}",
-        places=f"they ship it to {', '.join(places) or 'no destination'}",
-    )
+# --- what is logged, and where it is sent --------------------------------------------------------
+
+_Changes = Callable[[ApprovedCloudV1, ApprovedCloudV1], Iterator[str]]
 
 
-def _of_eks(cluster: Cluster) -> Iterator[Finding]:
-    found, early = describe(cluster, _SETTINGS)
-    yield from early
-    if found is None:
-        return
-    types = found.value.log_types
-    shown = "of which nothing is told" if types is None else ", ".join(sorted(types)) or "none"
-    yield from _asked(
-        found.value.arn,
-        evidence_of(found.raw, "cluster.logging.clusterLogging", f"enabled: {shown}"),
-        logs=f"its enabled log types are {shown}",
-        places=f"EKS writes them to the log group {found.value.log_group}",
-    )
+def _settings(found: CloudSettings, baseline: Baseline | NoBaseline) -> Iterator[Finding]:
+    yield _compared(LOGS, found, found.logs, f"it logs {found.logged}", baseline, changed_logs)
+    if found.places is not None:
+        words = f"its logs are sent to {found.sent}"
+        yield _compared(PLACES, found, found.places, words, baseline, changed_destinations)
+
+
+def _compared(
+    aspect: str,
+    found: CloudSettings,
+    evidence: tuple[Evidence, ...],
+    words: str,
+    baseline: Baseline | NoBaseline,
+    changes: _Changes,
+) -> Finding:
+    if isinstance(baseline, NoBaseline):
+        return _asked(aspect, found, evidence, words, baseline.because)
+    approved = next((each for each in baseline.target.clouds if each.id == found.settings.id), None)
+    if approved is None:
+        because = f"{baseline.raw.origin.resource} holds no settings of {found.name}"
+        return _asked(aspect, found, evidence, words, because)
+    evidence += baseline.evidence("clouds")
+    lines = tuple(changes(approved, found.settings))
+    if lines:
+        because = f"{words}, which is not what was approved: {'; '.join(lines)}"
+        return Finding.failed(found.name, because, evidence, aspect=aspect)
+    return passed(aspect, found.name, f"{words}, as it was approved", evidence)
 
 
 def _asked(
-    name: str, evidence: tuple[Evidence, ...], *, logs: str, places: str
-) -> Iterator[Finding]:
-    yield Finding.manual(
-        name,
-        f"its flags are the provider's; {logs}, and {_NO_LOCK}",
-        f"Is it what was reviewed and approved that {logs}?",
+    aspect: str, found: CloudSettings, evidence: tuple[Evidence, ...], words: str, because: str
+) -> Finding:
+    return Finding.manual(
+        found.name,
+        f"{words}; what was approved of it is not known: {because}",
+        f"Is it what was reviewed and approved that {words}? {HOW}",
         evidence,
-        aspect="flags",
+        aspect=aspect,
     )
-    yield Finding.manual(
-        name,
-        f"{places}, and {_NO_LOCK}",
-        f"Is it what was reviewed and approved that {places}?",
-        evidence,
-        aspect="webhook",
-    )
-    yield Finding.manual(
-        name,
-        f"when its settings were last approved is not known: {_NO_LOCK}",
-        f"When, and by whom, were the logging settings of {name} last reviewed and approved?",
-        evidence,
-        aspect="review",
+
+
+def _not_reviewed(cluster: Cluster, baseline: NoBaseline, found: CloudSettings) -> Finding:
+    return Finding.manual(
+        cluster.name,
+        f"when its settings were last approved is not known: {baseline.because}",
+        f"When, and by whom, were the logging settings of {cluster.name} last reviewed and "
+        "approved?  kcompliance approve  writes it down.",
+        found.logs,
+        aspect=REVIEW,
     )

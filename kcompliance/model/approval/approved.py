@@ -14,7 +14,10 @@ from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
 
+from kcompliance.model.approval.clouds import ApprovedCloudV1
+from kcompliance.model.approval.part import Part
 from kcompliance.model.approval.policy import CanonicalPolicyV1, canonical_sha256, policy_in
+from kcompliance.model.approval.stores import ApprovedStoreV1
 from kcompliance.model.digest import parse_sha256
 from kcompliance.model.webhook_config import WebhookConfig
 
@@ -43,11 +46,7 @@ class WrongLock(Exception):
     """Not a kcompliance.lock, or one that does not hold together; the message is a sentence."""
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of the document; an unknown key is refused."""
-
-
-class ApprovedPolicyV1(_Part, frozen=True):
+class ApprovedPolicyV1(Part, frozen=True):
     """An audit policy: `sha256` of the file's bytes, and what a server makes of them."""
 
     name: str
@@ -56,7 +55,7 @@ class ApprovedPolicyV1(_Part, frozen=True):
     canonical: CanonicalPolicyV1
 
 
-class ApprovedWebhookV1(_Part, frozen=True):
+class ApprovedWebhookV1(Part, frozen=True):
     """Where events are posted; of authority and credential only the kind, null for none."""
 
     server: str
@@ -65,7 +64,7 @@ class ApprovedWebhookV1(_Part, frozen=True):
     skips_verification: bool
 
 
-class ApprovedServerV1(_Part, frozen=True):
+class ApprovedServerV1(Part, frozen=True):
     """How one or several API servers run; `policy` is the sha256 of one of the policies.
 
     `flags` are what the audit flags come to, null where that was not known; `webhook` is null
@@ -78,8 +77,11 @@ class ApprovedServerV1(_Part, frozen=True):
     webhook: ApprovedWebhookV1 | None
 
 
-class ApprovedTargetV1(_Part, frozen=True):
-    """What was approved of one target; no servers where only policies were seen."""
+class ApprovedTargetV1(Part, frozen=True, omit_defaults=True):
+    """What was approved of one target; no servers where only policies were seen.
+
+    `clouds` and `stores` are not there in locks of before they were approved too.
+    """
 
     approved_at: Annotated[datetime, msgspec.Meta(tz=True)]
     approved_by: str
@@ -87,13 +89,15 @@ class ApprovedTargetV1(_Part, frozen=True):
     reason: str | None
     policies: tuple[ApprovedPolicyV1, ...]
     servers: tuple[ApprovedServerV1, ...]
+    clouds: tuple[ApprovedCloudV1, ...] = ()
+    stores: tuple[ApprovedStoreV1, ...] = ()
 
     def policy_of(self, server: ApprovedServerV1) -> ApprovedPolicyV1:
         """The policy that a server was approved with."""
         return next(policy for policy in self.policies if policy.sha256 == server.policy)
 
 
-class Approved(_Part, frozen=True):
+class Approved(Part, frozen=True):
     """The whole document; targets by the name that a scan gives them."""
 
     schema: str
@@ -173,9 +177,24 @@ _DECODER = json.JSONDecoder(
 
 
 def _problem(target: ApprovedTargetV1) -> str | None:
-    digests = [policy.sha256 for policy in target.policies]
-    if not digests:
+    if not target.policies and not target.clouds and not target.stores:
         return "it has no policy"
+    if not 2000 <= target.approved_at.year < 9000:
+        return f"it was approved in the year {target.approved_at.year}"
+    problem = _problem_of_servers(target)
+    if problem:
+        return problem
+    if len({cloud.id for cloud in target.clouds}) < len(target.clouds):
+        return "a cluster of a provider stands there twice"
+    if len({store.name for store in target.stores}) < len(target.stores):
+        return "a store stands there twice"
+    problems = [each.problem() for each in target.clouds]
+    problems += [each.problem() for each in target.stores]
+    return next((problem for problem in problems if problem), None)
+
+
+def _problem_of_servers(target: ApprovedTargetV1) -> str | None:
+    digests = [policy.sha256 for policy in target.policies]
     if len(set(digests)) < len(digests):
         return "a policy stands there twice"
     for policy in target.policies:
@@ -190,8 +209,6 @@ def _problem(target: ApprovedTargetV1) -> str | None:
         return "a server stands there twice or has no name"
     if not {server.policy for server in target.servers} <= set(digests):
         return "a server has a policy that is not there"
-    if not 2000 <= target.approved_at.year < 9000:
-        return f"it was approved in the year {target.approved_at.year}"
     return None
 
 

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 import rfc8785
 
+from kcompliance.model.approval.part import Part
 from kcompliance.model.audit_policy import (
     AuditPolicy,
     GroupResources,
@@ -37,11 +38,7 @@ __all__ = [
 _API_VERSION: Final = "audit.k8s.io/v1"
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a document of ours; an unknown key is refused."""
-
-
-class CanonicalGroupV1(_Part, frozen=True, omit_defaults=True):
+class CanonicalGroupV1(Part, frozen=True, omit_defaults=True):
     """Resources of one API group; what is left out is empty."""
 
     group: str = ""
@@ -49,7 +46,7 @@ class CanonicalGroupV1(_Part, frozen=True, omit_defaults=True):
     resource_names: tuple[str, ...] = msgspec.field(name="resourceNames", default=())
 
 
-class CanonicalRuleV1(_Part, frozen=True, omit_defaults=True):
+class CanonicalRuleV1(Part, frozen=True, omit_defaults=True):
     """One rule with all that applies to it; what is left out places no condition."""
 
     level: Literal["None", "Metadata", "Request", "RequestResponse"]
@@ -63,7 +60,7 @@ class CanonicalRuleV1(_Part, frozen=True, omit_defaults=True):
     omit_managed_fields: bool = msgspec.field(name="omitManagedFields", default=False)
 
 
-class CanonicalPolicyV1(_Part, frozen=True):
+class CanonicalPolicyV1(Part, frozen=True):
     """The policy; `rules` are in their order."""
 
     api_version: Literal["audit.k8s.io/v1"] = msgspec.field(name="apiVersion")
