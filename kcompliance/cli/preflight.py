@@ -1,6 +1,7 @@
 """`kcompliance preflight`."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,7 +29,8 @@ def preflight(
         list[str],
         typer.Argument(
             metavar="TARGET",
-            help="As for scan: kube[:CONTEXT], @NAME from kcompliance.yaml, or a file or folder.",
+            help="As for scan: kube[:CONTEXT], aks:ID, eks:REGION/NAME, "
+            "elasticsearch+https://HOST/INDICES, @NAME from kcompliance.yaml, or a file or folder.",
             show_default=False,
         ),
     ],
@@ -47,12 +49,15 @@ def preflight(
 ) -> None:
     """Show which permissions a scan needs, for which control, and whether the caller has them.
 
-    A cluster is asked by SelfSubjectAccessReview: a POST that it answers and never stores. Of
-    files it is shown what each control needs; they are not opened.
+    A Kubernetes cluster is asked by SelfSubjectAccessReview: a POST that it answers and never
+    stores. Of Azure, AWS, search stores and archives each read of a scan is tried. Of files it is
+    shown what each control needs; they are not opened.
 
     Examples:
 
       kcompliance preflight kube:prod
+
+      kcompliance preflight eks:eu-central-1/prod
 
       kcompliance preflight @prod --control KC-PRO-012 --format json
 
@@ -65,8 +70,9 @@ def preflight(
 
     chosen = [control.id for control in choose_controls(controls or [], [])]
     named = read_config(config).targets
+    now = datetime.now(UTC).replace(microsecond=0)
     with progress(progress_style) as tell:
-        found = preflight_all(targets, named, chosen, tell)
+        found = preflight_all(targets, named, chosen, now, tell)
     _refuse_silence(found)
     code = _exit_code(found)
     if format_ is Format.JSON:

@@ -1,4 +1,4 @@
-"""What each control needs to see, and the permission of Kubernetes for it: one table for all.
+"""What each control needs to see of Kubernetes and of files, and the permission for it: one table.
 
 `kcompliance preflight` asks by it, `docs/permissions.md` shows it, and the collector's own words
 for a permission that is missing are the same.
@@ -15,13 +15,12 @@ __all__ = [
     "FILES",
     "OF_FORWARDERS",
     "PERMISSIONS",
-    "Permission",
-    "controls_needing",
+    "KubernetesPermission",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
+class KubernetesPermission:
     """The right to one request: of objects, or with `path` of a non-resource URL."""
 
     verb: str
@@ -42,22 +41,22 @@ class Permission:
         where = f" in the namespace {self.namespace}" if self.namespace else ""
         return f"{self.verb} on {what}{' in all namespaces' if self.everywhere else where}"
 
-    def in_namespace(self, namespace: str, name: str = "") -> "Permission":
+    def in_namespace(self, namespace: str, name: str = "") -> "KubernetesPermission":
         """The same in one namespace."""
         return replace(self, namespace=namespace, name=name)
 
 
-def _url(path: str) -> tuple[Permission, ...]:
-    return (Permission(verb="get", path=path),)
+def _url(path: str) -> tuple[KubernetesPermission, ...]:
+    return (KubernetesPermission(verb="get", path=path),)
 
 
-def _list(resource: str, group: str = "", *, everywhere: bool = False) -> Permission:
-    return Permission(verb="list", group=group, resource=resource, everywhere=everywhere)
+def _list(resource: str, group: str = "", *, everywhere: bool = False) -> KubernetesPermission:
+    return KubernetesPermission(verb="list", group=group, resource=resource, everywhere=everywhere)
 
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 
-PERMISSIONS: Final[Mapping[Kind, tuple[Permission, ...]]] = {
+PERMISSIONS: Final[Mapping[Kind, tuple[KubernetesPermission, ...]]] = {
     Kind.VERSION: _url("/version"),
     Kind.API_SERVER_PODS: (_list("pods").in_namespace("kube-system"),),
     Kind.FLAGZ: _url("/flagz"),
@@ -75,9 +74,9 @@ PERMISSIONS: Final[Mapping[Kind, tuple[Permission, ...]]] = {
 }
 """What the kubernetes collector asks of every cluster."""
 
-OF_FORWARDERS: Final[Mapping[Kind, Permission]] = {
+OF_FORWARDERS: Final[Mapping[Kind, KubernetesPermission]] = {
     Kind.FORWARDER_PODS: _list("pods"),
-    Kind.CONFIG_MAPS: Permission(verb="get", resource="configmaps"),
+    Kind.CONFIG_MAPS: KubernetesPermission(verb="get", resource="configmaps"),
 }
 """What it asks in the namespaces of log forwarders and watchers, which the DaemonSets tell."""
 
@@ -97,7 +96,6 @@ FILES: Final[Mapping[Kind, str]] = {
     Kind.AUDITD_STATUS: "what auditctl -s prints",
     Kind.FALCO_RULES: "the rules files of Falco",
     Kind.APPROVED: "kcompliance.lock, which kcompliance approve writes",
-    Kind.ARCHIVE: "an archive that kcompliance.yaml declares",
     Kind.NODES: "what kubectl get nodes -o json prints",
     Kind.SERVICES: "what kubectl get services -A -o json prints",
     Kind.CRON_JOBS: "what kubectl get cronjobs -A -o json prints",
@@ -159,20 +157,12 @@ CONTROL_NEEDS: Final[Mapping[str, tuple[Kind, ...]]] = {
         Kind.FALCO_RULES,
     ),
     "KC-PRO-005": (*_FLAGS, Kind.WEBHOOK_CONFIG),
-    "KC-PRO-009": (Kind.ARCHIVE,),
     "KC-PRO-011": (Kind.SERVICES,),
     "KC-PRO-012": (*_FLAGS, Kind.RBAC, Kind.KUBELET_CONFIG),
     "KC-RET-003": (Kind.CRON_JOBS,),
-    "KC-RET-005": (Kind.ARCHIVE,),
-    "KC-RET-006": (Kind.ARCHIVE,),
     "KC-RET-011": (*_FLAGS, Kind.VERSION),
 }
 """The kinds of reading without which a control cannot answer all it asks.
 
-A control that is not here asks clouds or stores alone, of which this table does not tell.
+Of what they need of clouds, stores and archives `cloud_needs` tells.
 """
-
-
-def controls_needing(kind: Kind) -> tuple[str, ...]:
-    """The ids of the controls that need readings of this kind."""
-    return tuple(control for control, kinds in CONTROL_NEEDS.items() if kind in kinds)

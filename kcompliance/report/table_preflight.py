@@ -1,12 +1,13 @@
 """A preflight for people: a line for each permission, what is missing first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from kcompliance.collect.preflight import May, Preflight
+from kcompliance.collect.cloud_reads import ReadPermission, Source
+from kcompliance.collect.preflight import Asked, May, Preflight
 from kcompliance.report.printable import printable
 
 __all__ = ["in_short", "table_of_preflight"]
@@ -29,8 +30,25 @@ def table_of_preflight(targets: Sequence[Preflight]) -> RenderableType:
     if asked:
         parts.append(Text(f"{missing} of {asked} permissions are missing", _style(missing)))
     if missing:
-        parts.append(Text("a role with all of them: deploy/kubernetes/ and docs/permissions.md"))
+        parts.append(Text(_to_grant(each for target in targets for each in target.missing)))
+    nowhere = _in_all(target.not_covered for target in targets if target.problem is None)
+    if nowhere:
+        parts.append(Text(f"these need another target: {in_short(nowhere)}", "dim"))
     return Group(*parts)
+
+
+def _to_grant(missing: Iterable[Asked]) -> str:
+    """Where the rights are told, and the roles that hold them all."""
+    permissions = [each.permission for each in missing]
+    names = [p.source.value if isinstance(p, ReadPermission) else "kubernetes" for p in permissions]
+    roles = [f"deploy/{name}/" for name in dict.fromkeys(names) if name != Source.ARCHIVE]
+    return f"what to grant: {' and '.join(['docs/permissions.md', *roles])}"
+
+
+def _in_all(every: Iterable[Sequence[str]]) -> list[str]:
+    """What is in each of them, in the order of the first."""
+    first, *others = [*every] or [()]
+    return [each for each in first if all(each in other for other in others)]
 
 
 def _style(missing: int) -> str:
@@ -47,9 +65,6 @@ def _one(target: Preflight) -> list[RenderableType]:
     if target.files:
         head = "no API tells these, so give them as files:" if target.asked else "what to give:"
         parts += [Text(f"  {head}"), _files(target)]
-    if target.not_covered:
-        told = f"  not told here, as they ask clouds or stores: {in_short(target.not_covered)}"
-        parts.append(Text(told, "dim"))
     return parts
 
 

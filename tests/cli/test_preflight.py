@@ -1,12 +1,15 @@
 """`kcompliance preflight` without a cluster: files, usage, the document and the table."""
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from rich.console import Console
 
+from kcompliance.collect.cloud_reads import ReadPermission, Source
 from kcompliance.collect.needs import CONTROL_NEEDS, PERMISSIONS
 from kcompliance.collect.preflight import Asked, May, NeededFile, Preflight
 from kcompliance.controls import load_controls
@@ -14,7 +17,7 @@ from kcompliance.errors import ExitCode
 from kcompliance.model.reading import Kind
 from kcompliance.report.json_preflight import PREFLIGHT_SCHEMA, render_preflight
 from kcompliance.report.schemas import json_schema
-from kcompliance.report.table_preflight import in_short
+from kcompliance.report.table_preflight import in_short, table_of_preflight
 from tests.cli.in_process import run
 
 NODES = PERMISSIONS[Kind.NODES][0]
@@ -67,7 +70,9 @@ def test_a_named_target_is_all_that_belongs_to_it(here: Path) -> None:
         (("node", "--control", "KC-AUD-999"), 2, "usage"),
         (("node", "--no-such-option"), 2, "usage"),
         ((), 2, "usage"),
-        (("aks:/subscriptions/s/prod",), 4, "nothing-to-scan"),
+        (("aks:/subscriptions/s/prod",), 2, "usage"),
+        (("eks:prod",), 2, "usage"),
+        (("elasticsearch+https://host",), 2, "usage"),
         (("kube:nowhere",), 4, "nothing-to-scan"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -96,6 +101,49 @@ def test_the_document_tells_every_answer() -> None:
     first = report["targets"][0]["permissions"]
     assert [each["allowed"] for each in first] == ["yes", "no", "unknown", "not-needed"]
     assert first[0]["permission"] == "list on nodes"
+
+
+def _missing(source: Source, action: str, place: str | None, may: May) -> Asked:
+    permission = ReadPermission(source=source, action=action, place=place)
+    return Asked(permission=permission, controls=("KC-RET-009",), may=may, reason="because")
+
+
+def test_rights_of_clouds_stores_and_archives_have_their_place_if_it_is_known() -> None:
+    asked = (
+        _missing(Source.AZURE, "a/read", "/subscriptions/s", May.YES),
+        _missing(Source.AWS, "kms:DescribeKey", None, May.UNKNOWN),
+        _missing(Source.ELASTICSEARCH, "read", "https://es:9200/x", May.NO),
+        _missing(Source.ARCHIVE, "s3:GetObject", "s3://audit", May.NO),
+    )
+
+    report = run_json(Preflight(target="@prod", asked=asked))
+
+    check(report)
+    rows = report["targets"][0]["permissions"]
+    assert [each["kind"] for each in rows] == ["azure", "aws", "elasticsearch", "archive"]
+    assert rows[1]["permission"] == "kms:DescribeKey"
+    assert rows[1]["place"] is None
+    assert rows[2]["permission"] == "read on https://es:9200/x"
+    assert all("verb" not in each for each in rows)
+
+
+def test_the_table_tells_what_to_grant_and_what_was_asked_nowhere() -> None:
+    asked = (
+        _missing(Source.AWS, "kms:DescribeKey", None, May.UNKNOWN),
+        _missing(Source.ARCHIVE, "s3:GetObject", "s3://audit", May.NO),
+    )
+    one = Preflight(target="a", asked=asked, not_covered=("KC-AUD-001", "KC-AUD-002"))
+    other = Preflight(target="b", not_covered=("KC-AUD-002",))
+    shown = StringIO()
+
+    Console(width=120, file=shown).print(table_of_preflight([one, other]))
+
+    lines = shown.getvalue().splitlines()
+    assert lines[-2:] == [
+        "what to grant: docs/permissions.md and deploy/aws/",
+        "these need another target: KC-AUD-002",
+    ]
+    assert "kms:DescribeKey: because" in "".join(lines)
 
 
 def run_json(*found: Preflight) -> Any:

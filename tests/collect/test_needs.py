@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
-from kcompliance.collect.needs import CONTROL_NEEDS, FILES, OF_FORWARDERS, PERMISSIONS, Permission
+from kcompliance.collect.needs import (
+    CONTROL_NEEDS,
+    FILES,
+    OF_FORWARDERS,
+    PERMISSIONS,
+    KubernetesPermission,
+)
 from kcompliance.controls import Case, cases_of, load_controls, published_policies
 from kcompliance.model.assemble import assemble
 from kcompliance.model.control import Platform
@@ -68,13 +74,13 @@ def granted(role: dict[str, Any]) -> set[str]:
     for rule in role["rules"]:
         for verb in rule["verbs"]:
             for url in rule.get("nonResourceURLs", ()):
-                found.add(str(Permission(verb=verb, path=url)))
+                found.add(str(KubernetesPermission(verb=verb, path=url)))
             for group in rule.get("apiGroups", ()):
                 for resource in rule["resources"]:
                     everywhere = role["kind"] == "ClusterRole" and resource not in _IN_NO_NAMESPACE
                     found.add(
                         str(
-                            Permission(
+                            KubernetesPermission(
                                 verb=verb,
                                 group=group,
                                 resource=resource,
