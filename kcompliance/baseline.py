@@ -3,8 +3,8 @@
 A finding is known where the same control, aspect and resource of the same target failed there.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import msgspec
@@ -14,7 +14,7 @@ from kcompliance.model.digest import Sha256, sha256
 from kcompliance.model.finding import Status
 from kcompliance.model.verdict import Judged
 
-__all__ = ["MAX_BASELINE_BYTES", "Baseline", "FindingKey", "read_baseline"]
+__all__ = ["MAX_BASELINE_BYTES", "Baseline", "Comparison", "FindingKey", "read_baseline"]
 
 MAX_BASELINE_BYTES: Final = 256 * 1024 * 1024
 
@@ -31,23 +31,31 @@ class Baseline:
     as_of: str
     failed: frozenset[FindingKey]
 
-    def knows(self, item: Judged) -> bool:
-        """Whether this fail was one then."""
-        return item.finding.status is Status.FAIL and key_of(item) in self.failed
 
-    def no_longer(self, judged: Iterable[Judged]) -> Mapping[FindingKey, Status | None]:
+class Comparison:
+    """A baseline beside a new scan, whose clusters come one after the other."""
+
+    def __init__(self, baseline: Baseline) -> None:
+        self.baseline = baseline
+        self._now: dict[FindingKey, Status] = {}
+
+    def marked(self, judged: Iterable[Judged]) -> Iterator[Judged]:
+        """The findings, with those fails that were one then as known."""
+        for item in judged:
+            key = (item.target, item.control.id, item.aspect.id, item.finding.resource)
+            if key not in self.baseline.failed:
+                yield item
+                continue
+            self._now[key] = item.status
+            yield replace(item, known=item.status is Status.FAIL)
+
+    def no_longer(self) -> Mapping[FindingKey, Status | None]:
         """What failed then and does not now: what it is now, None where nothing is said of it.
 
         Only a pass is mended: what could not be seen today may be as bad as before.
         """
-        now = {key_of(item): item.finding.status for item in judged}
-        gone = sorted(key for key in self.failed if now.get(key) is not Status.FAIL)
-        return {key: now.get(key) for key in gone}
-
-
-def key_of(item: Judged) -> FindingKey:
-    """What a finding is told apart by."""
-    return item.target, item.control.id, item.aspect.id, item.finding.resource
+        gone = sorted(k for k in self.baseline.failed if self._now.get(k) is not Status.FAIL)
+        return {key: self._now.get(key) for key in gone}
 
 
 class _Finding(msgspec.Struct):

@@ -1,31 +1,30 @@
-"""Runs every chosen check over every cluster: readings in, findings out."""
+"""Runs every chosen check over a cluster: readings in, findings out."""
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kcompliance.checks import ALL, Check
+from kcompliance.collect.bundle import BROKEN
 from kcompliance.controls import parameter_value
 from kcompliance.errors import ExitCode
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.control import Control
 from kcompliance.model.finding import Finding, Severity, Status, evidence_of
 from kcompliance.model.reading import Kind, Unreadable
-from kcompliance.model.verdict import Judged
+from kcompliance.model.verdict import Counted, Judged
 
-__all__ = ["evaluate", "exit_code", "judge_control", "not_known"]
+__all__ = ["evaluate", "exit_code", "judge_control"]
 
 
 def evaluate(
-    clusters: Sequence[Cluster],
+    cluster: Cluster,
     controls: Iterable[Control],
     parameters: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Judged]:
-    """All findings, by control, then target; `parameters` are by control id, as written."""
+    """All findings on a cluster, by control; `parameters` are by control id, as written."""
     for control in controls:
-        given = parameters.get(control.id, {})
-        for cluster in clusters:
-            yield from judge_control(control, cluster, given)
+        yield from judge_control(control, cluster, parameters.get(control.id, {}))
 
 
 def judge_control(control: Control, cluster: Cluster, given: Mapping[str, Any]) -> Iterator[Judged]:
@@ -55,7 +54,7 @@ def judge_control(control: Control, cluster: Cluster, given: Mapping[str, Any]) 
 def _findings(
     control: Control, cluster: Cluster, values: dict[str, Any]
 ) -> tuple[list[Finding], str | None]:
-    unread = _platform_unread(cluster)
+    unread = _unread(cluster)
     if unread:
         return [
             Finding.unreadable(gap, aspect=aspect.id)
@@ -83,8 +82,15 @@ def _of_known_aspect(control: Control, finding: Finding) -> Finding:
     return finding
 
 
-def _platform_unread(cluster: Cluster) -> tuple[Unreadable, ...]:
-    """The gaps where a provider was named and nothing that it or the cluster said confirms it."""
+def _unread(cluster: Cluster) -> tuple[Unreadable, ...]:
+    """The gaps that leave nothing to be judged.
+
+    A bundle that cannot be read; or a provider was named and nothing that it or the cluster said
+    confirms it.
+    """
+    broken = tuple(gap for gap in cluster.gaps if gap.origin.collector == BROKEN)
+    if broken:
+        return broken
     if cluster.platform_raw or cluster.api_servers:
         return ()
     kinds = (Kind.AKS_CLUSTER, Kind.EKS_CLUSTER)
@@ -108,29 +114,20 @@ def _not_this_platform(control: Control, cluster: Cluster) -> list[Finding]:
 # --- what it comes to -----------------------------------------------------------------------
 
 
-def not_known(item: Judged) -> bool:
-    """Without a former scan every fail is new."""
-    return False
-
-
 def exit_code(
-    judged: Iterable[Judged],
-    fail_on: Severity,
-    *,
-    allow_manual: bool,
-    known: Callable[[Judged], bool] = not_known,
+    judged: Iterable[Counted], fail_on: Severity, *, allow_manual: bool, new_only: bool = False
 ) -> ExitCode:
     """1 for a fail at or above the threshold, else 3 for what could not be seen, else 0.
 
-    A fail that is waived or `known` counts as little as one below the threshold.
+    A fail that is waived counts as little as one below the threshold; with `new_only` neither does
+    one that the baseline has too.
     """
     code = ExitCode.GOOD
     for item in judged:
-        status = item.finding.status
-        counts = item.waiver is None and item.aspect.severity >= fail_on
-        if status is Status.FAIL and counts and not known(item):
+        counts = not item.waived and item.aspect.severity >= fail_on
+        if item.status is Status.FAIL and counts and not (new_only and item.known):
             return ExitCode.FINDINGS
-        unanswered = status is Status.MANUAL and not allow_manual
-        if status is Status.ERROR or unanswered:
+        unanswered = item.status is Status.MANUAL and not allow_manual
+        if item.status is Status.ERROR or unanswered:
             code = ExitCode.INCOMPLETE
     return code

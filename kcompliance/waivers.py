@@ -5,8 +5,8 @@ report. Nothing else is ever changed: no error, no pass, no fail becomes somethi
 them hold is decided by the moment that the scan judges for, never by a clock.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from datetime import date as Day
 from typing import Final
@@ -17,10 +17,10 @@ from kcompliance.model.reading import Seen
 from kcompliance.model.verdict import Judged
 from kcompliance.model.waiver import Attestation, DeclarationState, Waiver
 
-__all__ = ["STALE", "Declared", "Reviewed", "declare", "review", "stale_findings"]
+__all__ = ["STALE", "Declared", "Review", "Reviewed", "declare", "stale_findings"]
 
-Declared = Mapping[str, Sequence[Seen[Attestation] | Seen[Waiver]]]
-"""By the name of a target, what is declared for it: each with the bytes that it stands in."""
+Declared = Sequence[Seen[Attestation] | Seen[Waiver]]
+"""What is declared for a target: each with the bytes that it stands in."""
 
 STALE: Final = Control(
     id="KC-CFG-001",
@@ -48,17 +48,15 @@ _LIES_OVER = {Attestation: Status.MANUAL, Waiver: Status.FAIL}
 
 
 def declare(judged: Iterable[Judged], declared: Declared, as_of: datetime) -> tuple[Judged, ...]:
-    """The findings, with those answered and waived for which something in force is declared.
+    """The findings on a target, with those answered and waived for which something is in force.
 
     Where several are, the first as written counts.
     """
     day = _day(as_of)
-    return tuple(_declared(item, declared.get(item.target, ()), day) for item in judged)
+    return tuple(_declared(item, declared, day) for item in judged)
 
 
-def _declared(
-    item: Judged, declared: Sequence[Seen[Attestation] | Seen[Waiver]], day: Day
-) -> Judged:
+def _declared(item: Judged, declared: Declared, day: Day) -> Judged:
     for seen in declared:
         value = seen.value
         if not (_is_about(value, item) and _needs(value, item) and value.in_force(day)):
@@ -101,7 +99,7 @@ def _is_of(declaration: Attestation | Waiver, item: Judged) -> bool:
 
 
 def _needs(declaration: Attestation | Waiver, item: Judged) -> bool:
-    return item.finding.status is _LIES_OVER[type(declaration)]
+    return item.status is _LIES_OVER[type(declaration)]
 
 
 def _day(as_of: datetime) -> Day:
@@ -124,54 +122,75 @@ class Reviewed:
     """How many findings rest on it; of one that is not in force, how many would."""
 
 
-def review(judged: Sequence[Judged], declared: Declared, as_of: datetime) -> tuple[Reviewed, ...]:
-    """Each declaration once, as it was written; `judged` are the findings before `declare`."""
-    where: dict[Attestation | Waiver, list[str]] = {}
-    first: dict[Attestation | Waiver, Seen[Attestation] | Seen[Waiver]] = {}
-    for target, entries in declared.items():
-        for seen in entries:
-            where.setdefault(seen.value, []).append(target)
-            first.setdefault(seen.value, seen)
-    day = _day(as_of)
-    return tuple(
-        _reviewed(seen, [item for item in judged if item.target in where[value]], day)
-        for value, seen in first.items()
-    )
+@dataclass(slots=True)
+class _Use:
+    """What the findings so far came to for a declaration."""
+
+    seen: Seen[Attestation] | Seen[Waiver]
+    targets: dict[str, None] = field(default_factory=dict)
+    """Those of which a finding is one of its control and aspect."""
+    unseen: bool = False
+    """Whether one of these findings is an error."""
+    found: set[Status] = field(default_factory=set)
+    """Of the findings that it is about."""
+    needing: int = 0
 
 
-def _reviewed(
-    seen: Seen[Attestation] | Seen[Waiver], judged: Sequence[Judged], day: Day
-) -> Reviewed:
-    value = seen.value
-    scope = [item for item in judged if _is_of(value, item)]
-    about = [item for item in scope if value.covers(item.finding.resource)]
-    needing = [item for item in about if _needs(value, item)]
-    state, because = _state(value, scope, about, day)
+class Review:
+    """Follows the declarations of a scan, whose targets come one after the other."""
+
+    def __init__(self, as_of: datetime) -> None:
+        self._day = _day(as_of)
+        self._uses: dict[Attestation | Waiver, _Use] = {}
+
+    def add(self, judged: Sequence[Judged], declared: Declared) -> None:
+        """The findings on a target, as they are before `declare`, and what is declared for it."""
+        for seen in declared:
+            self._uses.setdefault(seen.value, _Use(seen))
+        for value in {seen.value for seen in declared}:
+            _use(self._uses[value], value, judged)
+
+    def reviewed(self) -> tuple[Reviewed, ...]:
+        """Each declaration once, as it was written."""
+        return tuple(_reviewed(value, use, self._day) for value, use in self._uses.items())
+
+
+def _use(use: _Use, value: Attestation | Waiver, judged: Iterable[Judged]) -> None:
+    for item in judged:
+        if not _is_of(value, item):
+            continue
+        use.targets[item.target] = None
+        use.unseen = use.unseen or item.status is Status.ERROR
+        if value.covers(item.finding.resource):
+            use.found.add(item.status)
+            use.needing += _needs(value, item)
+
+
+def _reviewed(value: Attestation | Waiver, use: _Use, day: Day) -> Reviewed:
+    state, because = _state(value, use, day)
     return Reviewed(
-        declared=seen,
+        declared=use.seen,
         state=state,
         because=because,
-        targets=tuple(dict.fromkeys(item.target for item in scope)),
-        findings=len(needing),
+        targets=tuple(use.targets),
+        findings=use.needing,
     )
 
 
-def _state(
-    value: Attestation | Waiver, scope: Sequence[Judged], about: Sequence[Judged], day: Day
-) -> tuple[DeclarationState, str]:
-    needing = sum(_needs(value, item) for item in about)
-    if not scope:
+def _state(value: Attestation | Waiver, use: _Use, day: Day) -> tuple[DeclarationState, str]:
+    if not use.targets:
         place = "" if value.target is None else f" of {value.target}"
         return DeclarationState.NOT_JUDGED, f"{value.control}{place} is not part of this scan"
     if day < value.begins:
         return DeclarationState.NOT_YET, f"it holds from {value.begins} on"
     if day > value.expires:
-        return DeclarationState.EXPIRED, f"it expired on {value.expires}: {_open(value, needing)}"
-    if needing:
-        return DeclarationState.USED, f"{_counted(needing, _word(value))} until {value.expires}"
-    if any(item.finding.status is Status.ERROR for item in scope):
+        because = f"it expired on {value.expires}: {_open(value, use.needing)}"
+        return DeclarationState.EXPIRED, because
+    if use.needing:
+        return DeclarationState.USED, f"{_counted(use.needing, _word(value))} until {value.expires}"
+    if use.unseen:
         return DeclarationState.OPEN, "what it may be about could not be seen"
-    return DeclarationState.UNUSED, _why_unused(value, about)
+    return DeclarationState.UNUSED, _why_unused(value, use.found)
 
 
 def _word(value: Attestation | Waiver) -> str:
@@ -186,10 +205,10 @@ def _open(value: Attestation | Waiver, needing: int) -> str:
     return f"{_counted(needing, 'fail')} {'counts' if needing == 1 else 'count'} again"
 
 
-def _why_unused(value: Attestation | Waiver, about: Sequence[Judged]) -> str:
-    if not about:
+def _why_unused(value: Attestation | Waiver, statuses: Iterable[Status]) -> str:
+    found = ", ".join(sorted(status.value for status in statuses))
+    if not found:
         return "no finding has this resource"
-    found = ", ".join(sorted({item.finding.status.value for item in about}))
     if isinstance(value, Waiver):
         hint = ": only an attestation answers a question" if found == "manual" else ""
         return f"it lies over no fail: the finding is {found}{hint}"

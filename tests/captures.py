@@ -1,7 +1,9 @@
 """Captures for tests, in as few words as their content allows."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from kcompliance.collect.interface import Collected, Collection
 from kcompliance.model.reading import Absent, Kind, Origin, Raw, Unreadable
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "pod",
     "raw",
     "unreadable",
+    "whole",
 ]
 
 NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
@@ -59,6 +62,12 @@ def unreadable(kind: Kind, resource: str, reason: str = "timed out") -> Unreadab
 
 def absent(kind: Kind, resource: str) -> Absent:
     return Absent(origin=origin(kind, resource), reason="not there")
+
+
+def whole(collection: Collection) -> tuple[Collection, tuple[Collected, ...]]:
+    """A collection that can be gone through again and again, and its targets."""
+    targets = tuple(collection.targets)
+    return replace(collection, targets=targets), targets
 
 
 def pod(*flags: str, name: str = "kube-apiserver-cp-1", version: str = "v1.35.4") -> str:

@@ -1,5 +1,6 @@
 """Findings, attestations and waivers for tests, in as few words as they take."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from datetime import date as Day
 from typing import Any
@@ -9,9 +10,20 @@ from kcompliance.model.finding import Confidence, Finding, Status, evidence_of
 from kcompliance.model.reading import Kind, Seen
 from kcompliance.model.verdict import Judged
 from kcompliance.model.waiver import Attestation, Waiver
+from kcompliance.waivers import Declared, Review, Reviewed
+from kcompliance.waivers import declare as declare_for_target
 from tests.captures import raw
 
-__all__ = ["AS_OF", "CONFIGURATION", "attestation", "declared", "judged", "waiver"]
+__all__ = [
+    "AS_OF",
+    "CONFIGURATION",
+    "attestation",
+    "declare",
+    "declared",
+    "judged",
+    "review",
+    "waiver",
+]
 
 AS_OF = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 CONFIGURATION = raw(Kind.DECLARATIONS, "kcompliance.yaml", "{}", "configuration")
@@ -68,3 +80,24 @@ def declared(
         else:
             entries.append(Seen(value=value, raw=CONFIGURATION))
     return {target: entries}
+
+
+def review(
+    items: Iterable[Judged], of_targets: Mapping[str, Declared], as_of: datetime
+) -> tuple[Reviewed, ...]:
+    """A review of these targets, one after the other."""
+    followed, items = Review(as_of), list(items)
+    for target, entries in of_targets.items():
+        followed.add([item for item in items if item.target == target], entries)
+    return followed.reviewed()
+
+
+def declare(
+    items: Iterable[Judged], of_targets: Mapping[str, Declared], as_of: datetime
+) -> tuple[Judged, ...]:
+    """The same findings, after what is declared for the target of each."""
+    return tuple(
+        after
+        for item in items
+        for after in declare_for_target([item], of_targets.get(item.target, ()), as_of)
+    )

@@ -13,8 +13,17 @@ from kcompliance.model.reading import Seen
 from kcompliance.model.verdict import Judged, all_waived, control_status, item_verdicts
 from kcompliance.model.waiver import Attestation, DeclarationState, Waiver
 from kcompliance.scan import exit_code
-from kcompliance.waivers import STALE, declare, review, stale_findings
-from tests.declarations import AS_OF, CONFIGURATION, attestation, declared, judged, waiver
+from kcompliance.waivers import STALE, stale_findings
+from tests.declarations import (
+    AS_OF,
+    CONFIGURATION,
+    attestation,
+    declare,
+    declared,
+    judged,
+    review,
+    waiver,
+)
 
 FAIL, MANUAL = judged(Status.FAIL), judged(Status.MANUAL)
 

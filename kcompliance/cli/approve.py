@@ -57,8 +57,10 @@ def approve(
         list[str] | None,
         typer.Argument(
             metavar="TARGET",
-            help="As for scan: a file, a folder, a saved bundle, -, kube[:CONTEXT], or @NAME from "
-            "kcompliance.yaml. Name it as the scans will.",
+            help="As for scan: a file, a folder, a saved bundle, -, kube[:CONTEXT], "
+            "aks:RESOURCE_ID, aks:subscription/ID, eks:REGION/NAME, eks:ARN, "
+            "elasticsearch+https://HOST/PATTERN, or @NAME from kcompliance.yaml. Name it as the "
+            "scans will.",
             show_default=False,
         ),
     ] = None,
@@ -105,7 +107,11 @@ def approve(
     format_: FormatOption = Format.TABLE,
     progress_style: ProgressOption = ProgressStyle.AUTO,
 ) -> None:
-    """Approve of the audit policy, flags and webhook of a cluster as they are now.
+    """Approve of how the audit trail of a cluster is kept, as it is now.
+
+    Of a cluster of one's own that are audit policy, flags and webhook; of AKS the diagnostic
+    settings, of EKS the logging of its control plane and the subscription filters; of a declared
+    store the policies and ingest pipelines that govern its indices.
 
     Writes them to kcompliance.lock, with which every later scan compares (KC-PRO-002), and shows
     what that changes of what was approved before. Keep the file in a repository with review, never
@@ -115,10 +121,12 @@ def approve(
 
       kcompliance approve @prod --reason CHG-1234 --out kcompliance.lock
 
+      kcompliance approve eks:eu-central-1/prod --by jo@example.org
+
       kcompliance approve evidence/ --by jo@example.org --dry-run
 
     Exit codes: 0 approved, or shown with --dry-run, 1 kube-apiserver does not start with what was
-    given, 3 policy or flags could not be read, found or told apart, 2 usage or a lock that cannot
+    given, 3 something of it could not be read, found or told apart, 2 usage or a lock that cannot
     be understood, 4 nothing at all could be read. Nothing is written unless it is 0.
     """
     report = _approve(
@@ -187,8 +195,7 @@ def _approve(asked: _Asked) -> "ApprovalReport":
     before = lock.targets if lock is not None else {}
     node = chosen_node(asked.targets, asked.node_root, asked.node_name)
     with progress(asked.progress) as tell:
-        collection = collect(asked.targets, config.targets, asked.platform, now, tell, node)
-    found = _look(collection)
+        found = _look(collect(asked.targets, config.targets, asked.platform, now, tell, node))
     report = ApprovalReport(
         lock=str(out),
         written=not asked.dry_run,
@@ -199,7 +206,7 @@ def _approve(asked: _Asked) -> "ApprovalReport":
     text = write_lock({**before, **{each.name: each.now for each in report.targets}})
     try:
         read_lock(text.encode())  # so that no scan finds a lock that it cannot read
-    except WrongLock as error:
+    except (WrongLock, UnicodeEncodeError) as error:
         raise NotApproved(f"nothing was approved: the lock would not hold: {error}") from error
     if not asked.dry_run:
         put(text, out)
@@ -224,6 +231,8 @@ def _target(
         reason=asked.reason,
         policies=found.policies,
         servers=found.servers,
+        clouds=found.clouds,
+        stores=found.stores,
     )
     changes = compare_approvals(before, approved) if before else ApprovalChanges()
     return TargetApproval(
@@ -242,7 +251,7 @@ def _look(collection: "Collection") -> "dict[str, Approvable]":
     for target in collection.targets:
         _refuse_name(target.name, found)
         cluster = assemble(target.name, target.captures, target.platform)
-        anything = anything or bool(cluster.policies or cluster.api_servers)
+        anything = anything or bool(cluster.policies or cluster.api_servers or cluster.texts)
         answer = approvable(cluster)
         if isinstance(answer, Approvable):
             found[target.name] = answer

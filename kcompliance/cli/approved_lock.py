@@ -1,6 +1,8 @@
 """Finds kcompliance.lock for the commands that read or write it."""
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,9 +48,12 @@ def to_be_compared(
     lock = chosen or approved_beside(config)
     if lock is None:
         return collection
-    if chosen is not None or not all(found.saved for found in collection.targets):
+    if chosen is not None or not collection.only_saved:
         note(f"comparing with {lock}")
-    return with_approved(collection, collect_approved(lock, now), also_saved=chosen is not None)
+    with_lock = partial(
+        with_approved, capture=collect_approved(lock, now), also_saved=chosen is not None
+    )
+    return replace(collection, targets=map(with_lock, collection.targets))
 
 
 def lock_at(path: Path, now: datetime) -> "Approved | None":

@@ -6,7 +6,7 @@ and a re-scan comes to the same findings.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def with_declarations(
     """
     if path is None or declarations is None:
         return collection
-    _refuse_endless(collection, path, declarations)
+    _refuse_endless(collection.as_of, path, declarations)
     added: tuple[Capture, ...] = ()
     if any(True for _ in declarations):
         # They count as of the moment that is judged: the same file gives the same bytes again.
@@ -88,15 +88,15 @@ def with_declarations(
             collected_at=collection.as_of,
         )
         added = (Raw(origin=origin, content=declarations_to_json(declarations)),)
-    targets = tuple(
-        replace(found, captures=(*without_declarations(found.captures), *added))
-        for found in collection.targets
-    )
-    return replace(collection, targets=targets)
+
+    def declaring(found: Collected) -> Collected:
+        return replace(found, captures=(*without_declarations(found.captures), *added))
+
+    return replace(collection, targets=map(declaring, collection.targets))
 
 
-def _refuse_endless(collection: Collection, path: Path, declarations: Declarations) -> None:
-    day = collection.as_of.astimezone(UTC).date()
+def _refuse_endless(as_of: datetime, path: Path, declarations: Declarations) -> None:
+    day = as_of.astimezone(UTC).date()
     for each in declarations:
         if each.date is None and each.expires - day > LONGEST:
             problem = f"line {each.line}: it expires on {each.expires}, more than {LONGEST.days}"
@@ -115,14 +115,14 @@ def _is_declarations(capture: Capture) -> bool:
     return isinstance(capture, Raw) and capture.origin.kind is Kind.DECLARATIONS
 
 
-def declared_for(targets: Sequence[Collected]) -> Declared:
-    """What is declared for each target. Raises BundleError where a bundle kept what cannot be."""
-    declared: dict[str, list[Seen[Attestation] | Seen[Waiver]]] = {}
-    for found in targets:
-        for capture in found.captures:
-            if isinstance(capture, Raw) and capture.origin.kind is Kind.DECLARATIONS:
-                declared.setdefault(found.name, []).extend(_kept(capture))
-    return declared
+def declared_for(found: Collected) -> Declared:
+    """What is declared for a target. Raises BundleError where a bundle kept what cannot be."""
+    return [
+        seen
+        for capture in found.captures
+        if isinstance(capture, Raw) and capture.origin.kind is Kind.DECLARATIONS
+        for seen in _kept(capture)
+    ]
 
 
 def _kept(raw: Raw) -> list[Seen[Attestation] | Seen[Waiver]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from kcompliance.cli.scan import ScanOptions, run_scan
+from kcompliance.cli.scan_run import ScanOptions, run_scan
 from kcompliance.cli.terminal import put
 from kcompliance.errors import KcomplianceError
 

@@ -1,13 +1,12 @@
 """`kcompliance scan`."""
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from kcompliance.cli.target_options import NodeName, NodeRoot, PlatformOption, chosen_node
+from kcompliance.cli.scan_run import ScanOptions, run_scan
+from kcompliance.cli.target_options import NodeName, NodeRoot, PlatformOption
 from kcompliance.cli.terminal import (
     CONFIGURED_FORMAT,
     Format,
@@ -15,23 +14,10 @@ from kcompliance.cli.terminal import (
     ProgressOption,
     ProgressStyle,
     note,
-    progress,
-    put,
-    put_table,
 )
-from kcompliance.errors import NothingToScan, UsageError
-from kcompliance.model.control import Platform
 from kcompliance.model.finding import Severity
 
-if TYPE_CHECKING:
-    from kcompliance.baseline import Baseline
-    from kcompliance.cli.config import Config
-    from kcompliance.collect.interface import Collection
-    from kcompliance.model.control import Control
-    from kcompliance.model.reading import Unreadable
-    from kcompliance.report import ChosenFramework, Outcome
-
-__all__ = ["ScanOptions", "run_scan", "scan"]
+__all__ = ["scan"]
 
 
 def _use_config(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -215,188 +201,3 @@ def scan(
         ),
         ctx.obj,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanOptions:
-    """What the user asked of `scan`."""
-
-    targets: tuple[str, ...]
-    platform: Platform | None = None
-    node_root: str | None = None
-    node_name: str | None = None
-    as_of: str | None = None
-    controls: tuple[str, ...] = ()
-    frameworks: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
-    severity: Severity = Severity.LOW
-    fail_on: Severity = Severity.LOW
-    allow_manual: bool = False
-    approved: Path | None = None
-    baseline: Path | None = None
-    new_only: bool = False
-    format: Format = Format.TABLE
-    output: Path | None = None
-    save_bundle: Path | None = None
-    progress: ProgressStyle = ProgressStyle.AUTO
-    verbose: bool = False
-
-
-def run_scan(options: ScanOptions, config: "Config") -> None:
-    """Choose, collect, evaluate, report; ends with `typer.Exit`."""
-    from kcompliance.cli.approved_lock import refuse_missing, to_be_compared
-    from kcompliance.cli.choices import choose_controls, choose_frameworks, choose_parameters
-    from kcompliance.cli.declarations import with_declarations
-    from kcompliance.collect.bundle import write_bundle
-    from kcompliance.collect.targets import collect
-    from kcompliance.report import render_json, render_table
-
-    now = datetime.now(UTC).replace(microsecond=0)
-    frameworks = choose_frameworks(options.frameworks)
-    controls = choose_controls(options.controls, frameworks)
-    if not controls:
-        raise NothingToScan(
-            f"no control answers {', '.join(options.frameworks)}",
-            "nothing would be checked: choose other controls or frameworks",
-        )
-    choose_parameters(options.parameters, config.parameters, {})
-    refuse_missing(options.approved)
-    baseline = _baseline(options)
-    node = chosen_node(options.targets, options.node_root, options.node_name)
-    with progress(options.progress) as tell:
-        collection = collect(options.targets, config.targets, options.platform, now, tell, node)
-    collection = replace(
-        collection,
-        as_of=collection.as_of if options.as_of is None else _moment(options.as_of, now),
-        parameters=choose_parameters(options.parameters, config.parameters, collection.parameters),
-    )
-    collection = to_be_compared(collection, options.approved, config.path, now)
-    collection = with_declarations(collection, config.path, config.declarations)
-    if options.save_bundle is not None:
-        write_bundle(collection, options.save_bundle)
-    _refuse_nothing(collection)
-    outcome = _outcome(collection, controls, frameworks, options, baseline)
-    if options.format is Format.JSON:
-        put(render_json(outcome), options.output)
-    else:
-        put_table(render_table(outcome, verbose=options.verbose), options.output)
-    raise typer.Exit(outcome.exit_code)
-
-
-def _baseline(options: ScanOptions) -> "Baseline | None":
-    """Read before anything else, so that a wrong one costs no scan."""
-    from kcompliance.baseline import MAX_BASELINE_BYTES, read_baseline
-
-    if options.baseline is None:
-        if options.new_only:
-            raise UsageError("--new-only needs a --baseline", "give the report of a former scan")
-        return None
-    try:
-        with options.baseline.open("rb") as file:
-            data = file.read(MAX_BASELINE_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f'cannot read "{options.baseline}": {error.strerror}') from error
-    if len(data) > MAX_BASELINE_BYTES:
-        raise UsageError(f'"{options.baseline}" is too large for a report of a scan')
-    return read_baseline(data, str(options.baseline))
-
-
-def _outcome(
-    collection: "Collection",
-    controls: "tuple[Control, ...]",
-    frameworks: "tuple[ChosenFramework, ...]",
-    options: ScanOptions,
-    baseline: "Baseline | None",
-) -> "Outcome":
-    from kcompliance.cli.choices import asked_by
-    from kcompliance.cli.declarations import declared_for, without_declarations
-    from kcompliance.controls import published_policies
-    from kcompliance.model.assemble import assemble
-    from kcompliance.report import Outcome, Target
-    from kcompliance.scan import evaluate, exit_code, not_known
-    from kcompliance.waivers import STALE, declare, review, stale_findings
-
-    published = published_policies()
-    targets = tuple(
-        Target(
-            cluster=assemble(
-                found.name, without_declarations(found.captures), found.platform, published
-            ),
-            captures=found.captures,
-        )
-        for found in collection.targets
-    )
-    seen = tuple(
-        item
-        for item in evaluate([t.cluster for t in targets], controls, collection.parameters)
-        if not frameworks or asked_by(frameworks, item.aspect)
-    )
-    declared = declared_for(collection.targets)
-    reviewed = review(seen, declared, collection.as_of)
-    stale = tuple(stale_findings(reviewed))
-    judged = (*declare(seen, declared, collection.as_of), *stale)
-    return Outcome(
-        as_of=collection.as_of,
-        targets=targets,
-        controls=(*controls, STALE) if stale else controls,
-        judged=judged,
-        parameters=collection.parameters,
-        frameworks=frameworks,
-        shown_from=options.severity,
-        declarations=reviewed,
-        baseline=baseline,
-        new_only=options.new_only,
-        exit_code=exit_code(
-            judged,
-            options.fail_on,
-            allow_manual=options.allow_manual,
-            known=baseline.knows if baseline is not None and options.new_only else not_known,
-        ),
-    )
-
-
-def _moment(text: str, now: datetime) -> datetime:
-    if text == "now":
-        return now
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f'--as-of "{text}" is no moment', "for example 2026-01-31T12:00:00Z, or now"
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _refuse_nothing(collection: "Collection") -> None:
-    """Where not one thing was read there is nothing to judge, and no report that looks like one."""
-    from kcompliance.model.reading import Kind, Raw, Unreadable
-
-    not_of_it = (Kind.ENDPOINT, Kind.ELASTICSEARCH_STORE, Kind.DECLARATIONS, Kind.APPROVED)
-    captures = [capture for target in collection.targets for capture in target.captures]
-    if any(isinstance(c, Raw) and c.origin.kind not in not_of_it for c in captures):
-        return
-    gaps = [capture for capture in captures if isinstance(capture, Unreadable)]
-    names = ", ".join(target.name for target in collection.targets)
-    if not gaps:
-        raise NothingToScan(f"nothing that kcompliance knows is in {names}", _WHAT_IS_KNOWN)
-    others = len({gap.reason for gap in gaps}) - 1
-    more = f" (and {others} other reasons)" if others else ""
-    raise NothingToScan(
-        f"nothing to judge: {gaps[0].origin.resource}: {gaps[0].reason}{more}", _hint(gaps)
-    )
-
-
-def _hint(gaps: "list[Unreadable]") -> str:
-    for gap in gaps:
-        if gap.permission:
-            return f"it needs: {gap.permission}"
-        if gap.origin.collector == "kubernetes":
-            return "try:  kubectl config get-contexts  and  kubectl --context NAME version"
-    return _WHAT_IS_KNOWN
-
-
-_WHAT_IS_KNOWN = (
-    "a scan needs a kube-apiserver manifest, command line or configuration (kubeadm, k3s, RKE2), "
-    "an audit policy, answers of Azure, AWS or Elasticsearch, a saved bundle, or a target that "
-    "answers: kube:, aks:, eks: or elasticsearch+https:"
-)

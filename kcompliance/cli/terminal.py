@@ -36,6 +36,7 @@ __all__ = [
     "note",
     "progress",
     "put",
+    "put_parts",
     "put_table",
     "report_error",
     "wants_json",
@@ -120,13 +121,27 @@ def put(text: str | Iterable[str], output: Path | None = None) -> None:
 
 def put_table(table: "RenderableType", output: Path | None = None, *, wrap: bool = True) -> None:
     """Write a result for people; plain text where it does not go to a terminal."""
+    put_parts([table], output, wrap=wrap)
+
+
+def put_parts(
+    parts: "Iterable[RenderableType]", output: Path | None = None, *, wrap: bool = True
+) -> None:
+    """As `put_table`, of many parts one below the other, which are written one by one."""
     if output is None and sys.stdout.isatty():
-        console_for().print(table, soft_wrap=not wrap)
-        return
+        console = console_for()
+        for part in parts:
+            console.print(part, soft_wrap=not wrap)
+    else:
+        put(_plain(parts, wrap=wrap), output)
+
+
+def _plain(parts: "Iterable[RenderableType]", *, wrap: bool) -> Iterator[str]:
     console = console_for(plain=True)
-    with console.capture() as captured:
-        console.print(table, soft_wrap=not wrap)
-    put("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()), output)
+    for part in parts:
+        with console.capture() as captured:
+            console.print(part, soft_wrap=not wrap)
+        yield "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def console_for(*, stderr: bool = False, plain: bool = False) -> "Console":

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from kcompliance.collect.interface import Collection
+from kcompliance.collect.interface import Collected
 from kcompliance.model.approval.approved import APPROVED_FILE, MAX_LOCK_BYTES
 from kcompliance.model.reading import Capture, Kind, Origin, Raw, Unreadable
 
@@ -37,19 +37,13 @@ def collect_approved(path: Path, now: datetime) -> Capture:
     return Raw(origin=origin, content=content)
 
 
-def with_approved(collection: Collection, capture: Capture, *, also_saved: bool) -> Collection:
-    """The collection with this lock in each target.
+def with_approved(found: Collected, capture: Capture, *, also_saved: bool) -> Collected:
+    """The target with this lock.
 
-    `also_saved`: in the place of what bundles kept, too. Else those stay as they were saved, so
+    `also_saved`: in the place of what a bundle kept, too. Else that stays as it was saved, so
     that a lock which happens to lie there does not change the findings of a re-scan.
     """
-    targets = tuple(
-        found
-        if found.saved and not also_saved
-        else replace(
-            found,
-            captures=(*(c for c in found.captures if c.origin.kind is not Kind.APPROVED), capture),
-        )
-        for found in collection.targets
-    )
-    return replace(collection, targets=targets)
+    if found.saved and not also_saved:
+        return found
+    others = (each for each in found.captures if each.origin.kind is not Kind.APPROVED)
+    return replace(found, captures=(*others, capture))

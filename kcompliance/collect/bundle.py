@@ -2,29 +2,48 @@
 
 `bundle.json` names every capture, the unreadable ones too; `raw/<sha256>` holds the bytes. A
 bundle is hostile input like any other: digests are checked, nothing outside the folder is opened.
+Targets are saved as they come and read when their turn comes, so that a bundle of many clusters
+takes no more memory than one of the largest.
 """
 
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias
 
 import msgspec
 
 from kcompliance import __version__
 from kcompliance.collect.interface import Collected, Collection
 from kcompliance.errors import BundleError, OutputError
+from kcompliance.json_pieces import json_pieces
 from kcompliance.model.control import Platform
-from kcompliance.model.digest import parse_sha256, sha256
+from kcompliance.model.digest import Sha256, parse_sha256, sha256
 from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Unreadable
+from kcompliance.spool import Spool
 
-__all__ = ["BUNDLE_FILE", "BUNDLE_SCHEMA", "Bundle", "is_bundle", "read_bundle", "write_bundle"]
+__all__ = [
+    "BROKEN",
+    "BUNDLE_FILE",
+    "BUNDLE_SCHEMA",
+    "Bundle",
+    "BundleWriter",
+    "InPlaceOf",
+    "broken_target",
+    "is_bundle",
+    "read_bundle",
+    "write_bundle",
+]
 
 BUNDLE_FILE = "bundle.json"
 BUNDLE_SCHEMA = "kcompliance/bundle/v1"
+BROKEN = "bundle"
+"""The collector of the only capture of a target whose bundle cannot be read."""
 MAX_INDEX_BYTES = 64 * 1024 * 1024
 MAX_RAW_BYTES = 128 * 1024 * 1024
 
@@ -71,49 +90,89 @@ def is_bundle(folder: Path) -> bool:
 
 
 def write_bundle(collection: Collection, folder: Path) -> None:
-    """Write a new folder, whole or not at all.
+    """Write a collection as a new folder, whole or not at all. Raises OutputError."""
+    with BundleWriter(folder, collection.as_of, collection.parameters) as writer:
+        for target in collection.targets:
+            writer.add(target)
+
+
+class BundleWriter:
+    """A bundle that is being written: a context, at whose good end the folder is there.
 
     Raises OutputError where something is there already or the disk refuses.
     """
-    if folder.exists() or folder.is_symlink():
-        raise OutputError(
-            f'cannot save a bundle as "{folder}": it exists', "name a folder that does not exist"
+
+    def __init__(
+        self, folder: Path, as_of: datetime, parameters: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self._folder = folder
+        self._index = Bundle(
+            schema=BUNDLE_SCHEMA,
+            tool="kcompliance",
+            version=__version__,
+            as_of=as_of,
+            parameters={control: dict(given) for control, given in parameters.items()},
+            targets=[],
         )
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            _fill(collection, work)
-            work.rename(folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(f'cannot save a bundle as "{folder}": {error.strerror}') from error
+        self._targets = Spool()
 
-
-def _fill(collection: Collection, folder: Path) -> None:
-    (folder / "raw").mkdir()
-    for target in collection.targets:
-        for capture in target.captures:
-            if isinstance(capture, Raw):
-                (folder / "raw" / capture.sha256).write_bytes(capture.content)
-    index = Bundle(
-        schema=BUNDLE_SCHEMA,
-        tool="kcompliance",
-        version=__version__,
-        as_of=collection.as_of,
-        parameters={control: dict(given) for control, given in collection.parameters.items()},
-        targets=[
-            TargetV1(
-                name=target.name,
-                platform=target.platform,
-                readings=[_reading(capture) for capture in target.captures],
+    def __enter__(self) -> Self:
+        folder = self._folder
+        if folder.exists() or folder.is_symlink():
+            raise OutputError(
+                f'cannot save a bundle as "{folder}": it exists',
+                "name a folder that does not exist",
             )
-            for target in collection.targets
-        ],
-    )
-    text = json.dumps(msgspec.to_builtins(index), indent=2, ensure_ascii=False)
-    (folder / BUNDLE_FILE).write_text(text + "\n", encoding="utf-8")
+        with self._told():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            self._work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+            (self._work / "raw").mkdir()
+        return self
+
+    def add(self, target: Collected) -> None:
+        """Save one target; nothing of it is kept in memory."""
+        with self._told():
+            for capture in target.captures:
+                if isinstance(capture, Raw):
+                    (self._work / "raw" / capture.sha256).write_bytes(capture.content)
+        saved = TargetV1(
+            name=target.name,
+            platform=target.platform,
+            readings=[_reading(capture) for capture in target.captures],
+        )
+        self._targets.put((), _text(saved).encode())
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                with self._told():
+                    self._finish()
+        finally:
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    def _finish(self) -> None:
+        fields = {name: _text(value) for name, value in msgspec.to_builtins(self._index).items()}
+        targets = (record.decode() for record in self._targets)
+        with (self._work / BUNDLE_FILE).open("w", encoding="utf-8") as file:
+            file.writelines(json_pieces((fields | {"targets": targets}).items()))
+        self._work.rename(self._folder)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f'cannot save a bundle as "{self._folder}": {error.strerror}'
+            raise OutputError(message) from error
+
+
+def _text(value: Any) -> str:
+    return json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False)
 
 
 def _reading(capture: Capture) -> ReadingV1:
@@ -139,27 +198,66 @@ def _reading(capture: Capture) -> ReadingV1:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def read_bundle(folder: Path) -> Collection:
-    """The collection as it was saved.
+InPlaceOf: TypeAlias = Callable[[BundleError, str | None], Collected]
+"""What stands for a target that cannot be read; its name if the bundle has others too."""
 
-    Raises BundleError where a byte is not the one that was saved, or the format is not ours.
+
+def broken_target(
+    name: str, place: str, error: BundleError, now: datetime, platform: Platform | None
+) -> Collected:
+    """What stands among others for a target whose bundle, at `place`, cannot be read."""
+    origin = Origin(kind=Kind.FILE, resource=place, collector=BROKEN, collected_at=now)
+    captures = (Unreadable(origin=origin, reason=error.message),)
+    return Collected(name=name, captures=captures, platform=platform)
+
+
+def read_bundle(folder: Path, in_place_of: InPlaceOf | None = None) -> Collection:
+    """The collection as it was saved; each target is read when its turn comes.
+
+    Raises BundleError, now or when the targets are gone through, where a byte is not the one that
+    was saved, or the format is not ours. With `in_place_of` only what is wrong already now.
     """
-    index = _index(folder)
+    index, digest = _index(folder)
     return Collection(
         as_of=index.as_of,
         parameters=index.parameters,
-        targets=tuple(
-            Collected(
-                name=target.name,
-                platform=target.platform,
-                captures=tuple(_capture(folder, reading) for reading in target.readings),
-            )
-            for target in index.targets
-        ),
+        targets=_targets(folder, digest, in_place_of),
     )
 
 
-def _index(folder: Path) -> Bundle:
+def _targets(folder: Path, digest: Sha256, in_place_of: InPlaceOf | None) -> Iterator[Collected]:
+    """Of many bundles not even the index is kept until its turn comes."""
+    try:
+        index = _same_index(folder, digest)
+    except BundleError as error:
+        if in_place_of is None:
+            raise
+        yield in_place_of(error, None)
+        return
+    for target in index.targets:
+        yield _target(folder, target, in_place_of, several=len(index.targets) > 1)
+
+
+def _same_index(folder: Path, digest: Sha256) -> Bundle:
+    index, found = _index(folder)
+    if found != digest:
+        raise BundleError(f'"{folder / BUNDLE_FILE}" was changed while it was read')
+    return index
+
+
+def _target(
+    folder: Path, target: TargetV1, in_place_of: InPlaceOf | None, *, several: bool
+) -> Collected:
+    try:
+        captures = tuple(_capture(folder, reading) for reading in target.readings)
+    except BundleError as error:
+        if in_place_of is None:
+            raise
+        return in_place_of(error, target.name if several else None)
+    return Collected(name=target.name, platform=target.platform, captures=captures, saved=True)
+
+
+def _index(folder: Path) -> tuple[Bundle, Sha256]:
     file = folder / BUNDLE_FILE
     try:
         data = _bounded_read(file, MAX_INDEX_BYTES)
@@ -174,7 +272,7 @@ def _index(folder: Path) -> Bundle:
         raise BundleError(f'"{file}" is damaged: {error}') from error
     if index.as_of.tzinfo is None:
         raise BundleError(f'"{file}" is damaged: as_of has no time zone')
-    return index
+    return index, sha256(data)
 
 
 def _capture(folder: Path, reading: ReadingV1) -> Capture:

@@ -6,7 +6,7 @@ hands over, so that what is hashed, judged and stored is one and the same; it is
 number and time; and for everything it asked there is exactly one capture.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,5 +37,8 @@ class Collection:
     """The input of a scan: what a bundle holds. `parameters` are by control id, as written."""
 
     as_of: datetime
-    targets: tuple[Collected, ...]
+    targets: Iterable[Collected]
+    """To be gone through once: each is read when its turn comes, and none is kept."""
     parameters: Mapping[str, Mapping[str, Any]]
+    only_saved: bool = False
+    """Whether all of it comes out of bundles."""

@@ -25,9 +25,9 @@ from kcompliance.collect.recognise_watchers import (
 from kcompliance.collect.search.recognise import search_answer
 from kcompliance.collect.secret_settings import redact_settings
 from kcompliance.model.apiserver import api_servers_in, parse_command_line, parse_flagz
-from kcompliance.model.assemble import looks_like_policy, policies_in
 from kcompliance.model.azure.answer import kind_of_id
 from kcompliance.model.documents import Malformed, Unsure, read_documents, split_documents
+from kcompliance.model.embedded_policy import looks_like_policy, policies_in
 from kcompliance.model.go_tree import is_json
 from kcompliance.model.kubelet_config import is_kubelet_config, kubelet_fields
 from kcompliance.model.listing import LISTED, listed_in

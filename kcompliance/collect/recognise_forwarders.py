@@ -7,7 +7,7 @@ from typing import Any, Final
 from kcompliance.collect.config_secrets import redact_arguments, redact_config_maps
 from kcompliance.model.apiserver import api_servers_in
 from kcompliance.model.apiserver.plain_data import at, mapping
-from kcompliance.model.assemble import policies_in
+from kcompliance.model.embedded_policy import policies_in
 from kcompliance.model.listing import LISTED, KubernetesObject
 from kcompliance.model.reading import Kind
 

@@ -1,43 +1,31 @@
-"""Turns what a user names as TARGET into collectors, and the collectors into one collection."""
+"""Turns what a user names as TARGET into collectors, and the collectors into one collection.
 
-import re
+Whatever can be refused is refused before anything is read. Then each target is read when its turn
+comes, so that of many clusters one is held at a time.
+"""
+
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kcompliance.collect.aws import collect_eks, read_eks_target
-from kcompliance.collect.azure import AksSearch, cloud_of, collect_aks, parse_aks
-from kcompliance.collect.bundle import is_bundle, read_bundle
+from kcompliance.collect.aws import SharedAnswers, collect_eks
+from kcompliance.collect.azure import collect_aks, parse_aks
+from kcompliance.collect.bundle import broken_target, is_bundle, read_bundle
 from kcompliance.collect.files import STDIN, collect_files
 from kcompliance.collect.interface import Collected, Collection, Progress
 from kcompliance.collect.kubernetes import collect_kubernetes
-from kcompliance.collect.node.collector import Node, collect_node, open_node
+from kcompliance.collect.node.collector import Node, collect_node
 from kcompliance.collect.search import DeclaredStore, search_target
+from kcompliance.collect.target_names import NamedTarget, node_of, refuse_unknown, scheme_of
 from kcompliance.errors import BundleError, UsageError
 from kcompliance.model.control import Platform
-from kcompliance.model.reading import Capture, Kind, Origin, Unreadable
+from kcompliance.model.reading import Capture
 
 __all__ = ["NamedTarget", "collect"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedTarget:
-    """An entry under `targets:` of kcompliance.yaml: what belongs to one cluster."""
-
-    name: str
-    cluster: str | None = None
-    kube: str | None = None
-    files: tuple[str, ...] = ()
-    platform: Platform | None = None
-    node_root: str | None = None
-    node_name: str | None = None
-    stores: tuple[DeclaredStore, ...] = ()
-    """Where the cluster's trail can be searched."""
-    archive: Callable[[datetime], Capture] | None = None
-    """Looks at the archive of the cluster's trail."""
 
 
 def collect(
@@ -48,101 +36,151 @@ def collect(
     progress: Progress,
     node: Node | None = None,
 ) -> Collection:
-    """Read every target once.
+    """What is to be read of every target, each once.
 
     Files named on one command line belong to one cluster; each folder, bundle, context and named
     target is one of its own. `node` is one of the cluster that is named, or a target by itself.
-    Raises UsageError for what is no target, before anything is read.
+    Raises UsageError for what is no target, before anything is read, and BundleError where the
+    only target is a bundle that is damaged.
     """
-    _refuse_unknown(targets, named)
+    refuse_unknown(targets, named)
     if node is not None:
         _refuse_several(targets)
         named = {name: replace(entry, node_root=None) for name, entry in named.items()}
-    collected: list[Collected] = []
-    saved: list[Collection] = []
-    files = tuple(t for t in targets if _is_file(t))
-    begin, started = now, time.monotonic()
-    for target in dict.fromkeys(targets):
-        # Of many targets the last is looked at minutes after the first.
-        now = begin + timedelta(seconds=int(time.monotonic() - started))
-        if target in files:
-            if target == files[0]:
-                collected.append(_files_target(files, platform, now, progress))
-        elif _scheme(target) is None and not target.startswith("@") and is_bundle(Path(target)):
-            try:
-                bundle = read_bundle(Path(target))
-            except BundleError as error:
-                if len(set(targets)) == 1:
-                    raise
-                collected.append(_broken_bundle(target, error, platform, now))
-                continue
-            saved.append(bundle)
-            collected += [
-                replace(t, platform=platform or t.platform, saved=True) for t in bundle.targets
-            ]
-        elif _scheme(target) == "aks":
-            found = collect_aks(parse_aks(target), target, now, progress)
-            collected += [replace(t, platform=platform or t.platform) for t in found]
-        else:
-            collected.append(_one(target, named, platform, now, progress))
-    if node is not None:
-        collected = [_with_node(collected, node, platform, now, progress)]
-    only_saved = len(saved) == len(set(targets)) and saved and node is None
+    chosen = tuple(dict.fromkeys(targets))
+    work = _Work(named, platform, now, progress, alone=len(chosen) == 1)
+    opened = {target: work.open(target) for target in chosen if _is_bundle(target)}
+    saved = [bundle for bundle in opened.values() if isinstance(bundle, Collection)]
+    only_saved = bool(saved) and len(saved) == len(chosen)
+    files = tuple(target for target in targets if _is_file(target))
+    found = work.each(chosen, files, opened)
     return Collection(
-        as_of=max(bundle.as_of for bundle in saved) if only_saved else begin,
-        targets=tuple(collected),
+        as_of=max(each.as_of for each in saved) if only_saved and node is None else now,
+        targets=found if node is None else work.with_node(found, node),
         parameters=_parameters(saved),
+        only_saved=only_saved,
     )
 
 
-def _broken_bundle(
-    target: str, error: BundleError, platform: Platform | None, now: datetime
-) -> Collected:
-    """Among others it is one target that could not be read, and hides none of them."""
-    origin = Origin(kind=Kind.FILE, resource=target, collector="bundle", collected_at=now)
-    captures = (Unreadable(origin=origin, reason=error.message),)
-    return Collected(name=target, captures=captures, platform=platform)
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What holds for every target of one call."""
 
+    named: Mapping[str, NamedTarget]
+    platform: Platform | None
+    """That the user names; it wins."""
+    begin: datetime
+    progress: Progress
+    alone: bool
+    """Whether there is one target only."""
+    started: float = field(default_factory=time.monotonic)
+    aws: SharedAnswers = field(default_factory=SharedAnswers)
+    """What several clusters of one account have in common."""
 
-def _refuse_unknown(targets: Iterable[str], named: Mapping[str, NamedTarget]) -> None:
-    for target in targets:
-        if target.startswith("@"):
-            if target[1:] not in named:
-                known = ", ".join(f"@{name}" for name in sorted(named)) or "none"
-                raise UsageError(
-                    f'no target "{target}" in the configuration', f"there are: {known}"
-                )
-            _node_of(named[target[1:]])
-            cluster = named[target[1:]].cluster
-            if cluster is not None and _scheme(cluster) == "eks":
-                read_eks_target(cluster)
-            if cluster is not None and _scheme(cluster) == "aks":
-                _check_aks(cluster, of=target)
-        elif _scheme(target) == "aks":
-            _check_aks(target)
-        elif _scheme(target) == "eks":
-            read_eks_target(target)
-        elif (_scheme(target) or "").startswith("elasticsearch"):
-            search_target(target)
-        elif _scheme(target) is None and target != STDIN and not _exists(target):
-            raise UsageError(
-                f'no such file or folder: "{target}"',
-                "a target is a path, - for standard input, kube[:CONTEXT] or @NAME",
-            )
+    def now(self) -> datetime:
+        """Of many targets the last is looked at minutes after the first."""
+        return self.begin + timedelta(seconds=int(time.monotonic() - self.started))
 
+    def each(
+        self,
+        targets: Iterable[str],
+        files: tuple[str, ...],
+        opened: Mapping[str, Collection | Collected],
+    ) -> Iterator[Collected]:
+        """Every cluster in turn."""
+        for target in targets:
+            if target in files:
+                if target == files[0]:
+                    yield Collected(
+                        name=", ".join(files),
+                        captures=collect_files(files, self.now(), self.progress),
+                        platform=self.platform,
+                    )
+            elif target in opened:
+                yield from self.of_bundle(opened[target])
+            elif target.startswith("@"):
+                yield self.of_parts(self.named[target[1:]])
+            else:
+                yield from map(self.on_platform, self.look(target))
 
-def _check_aks(target: str, of: str | None = None) -> None:
-    """Raises UsageError; a named target is one cluster."""
-    cloud_of()
-    if isinstance(parse_aks(target), AksSearch) and of is not None:
-        raise UsageError(
-            f'{of} names several clusters: "{target}"',
-            "give the id of one, or scan the subscription by itself",
+    def on_platform(self, found: Collected) -> Collected:
+        """The cluster, on the platform that the user names if one is named."""
+        return replace(found, platform=self.platform or found.platform)
+
+    def open(self, target: str) -> Collection | Collected:
+        """A bundle whose targets are read later; a damaged one hides none of the others."""
+        broken = None if self.alone else partial(self.broken_bundle, target)
+        try:
+            return read_bundle(Path(target), broken)
+        except BundleError as error:
+            if broken is None:
+                raise
+            return broken(error)
+
+    def broken_bundle(self, target: str, error: BundleError, name: str | None = None) -> Collected:
+        """Among others it is one target that could not be read."""
+        return broken_target(name or target, target, error, self.now(), self.platform)
+
+    def of_bundle(self, opened: Collection | Collected) -> Iterable[Collected]:
+        """What a bundle holds."""
+        if isinstance(opened, Collected):
+            return (opened,)
+        return map(self.on_platform, opened.targets)
+
+    def look(self, target: str) -> Iterable[Collected]:
+        """A folder, a context, a cloud or a store: one cluster, or as many as a search finds."""
+        now, progress, platform = self.now(), self.progress, None
+        match scheme_of(target):
+            case "aks":
+                return collect_aks(parse_aks(target), target, now, progress)
+            case "kube":
+                context = target.removeprefix("kube").removeprefix(":") or None
+                captures = collect_kubernetes(context, target, now, progress)
+            case "eks":
+                captures, platform = collect_eks(target, now, progress, self.aws), Platform.EKS
+            case None:
+                captures = collect_files((target,), now, progress)
+            case _:
+                captures = _store(search_target(target), now, progress)
+        return (Collected(name=target, captures=captures, platform=platform),)
+
+    def of_parts(self, entry: NamedTarget) -> Collected:
+        """A named target: one cluster out of all its parts."""
+        captures: list[Capture] = []
+        own = entry.platform
+        for part in (entry.cluster, entry.kube):
+            for found in self.look(part) if part is not None else ():
+                captures += found.captures
+                own = own or found.platform
+        if entry.files:
+            captures += collect_files(entry.files, self.now(), self.progress)
+        node = node_of(entry)
+        if node is not None:
+            captures += collect_node(node, self.now(), self.progress)
+        for store in entry.stores:
+            captures += _store(store, self.now(), self.progress)
+        if entry.archive is not None:
+            self.progress("the archive")
+            captures.append(entry.archive(self.now()))
+        return Collected(
+            name=f"@{entry.name}", captures=tuple(captures), platform=self.platform or own
         )
 
+    def with_node(self, clusters: Iterator[Collected], node: Node) -> Iterator[Collected]:
+        """The one cluster, and what is seen of it on its node."""
+        found, another = next(clusters, None), next(clusters, None)
+        if another is not None:
+            raise UsageError("--node-root goes with one target, and the bundle holds several")
+        captures = collect_node(node, self.now(), self.progress)
+        if found is None:
+            found = Collected(name=f"node:{node.name}", captures=(), platform=self.platform)
+        yield replace(found, captures=(*found.captures, *captures))
 
-def _node_of(entry: NamedTarget) -> Node | None:
-    return None if entry.node_root is None else open_node(entry.node_root, entry.node_name)
+
+def _store(declared: DeclaredStore, now: datetime, progress: Progress) -> tuple[Capture, ...]:
+    from kcompliance.collect.search.collector import collect_search
+
+    return collect_search(declared, now, progress)
 
 
 def _refuse_several(targets: Sequence[str]) -> None:
@@ -155,107 +193,16 @@ def _refuse_several(targets: Sequence[str]) -> None:
         )
 
 
-def _with_node(
-    collected: Sequence[Collected],
-    node: Node,
-    platform: Platform | None,
-    now: datetime,
-    progress: Progress,
-) -> Collected:
-    """The one cluster, and what is seen of it on its node."""
-    if len(collected) > 1:
-        raise UsageError("--node-root goes with one target, and the bundle holds several")
-    captures = collect_node(node, now, progress)
-    if not collected:
-        return Collected(name=f"node:{node.name}", captures=captures, platform=platform)
-    return replace(collected[0], captures=(*collected[0].captures, *captures))
-
-
-def _exists(target: str) -> bool:
-    try:
-        return bool(target) and Path(target).exists()  # an unset variable is not this folder
-    except OSError:  # too long a name, or a folder on the way that may not be entered
-        return False
-
-
-def _scheme(target: str) -> str | None:
-    if target == "kube":
-        return target
-    found = re.match(r"(kube|aks|eks|elasticsearch\+https?):", target)
-    return found[1] if found else None
-
-
 def _is_file(target: str) -> bool:
-    if target == STDIN:
-        return True
-    return not target.startswith("@") and _scheme(target) is None and not Path(target).is_dir()
+    return target == STDIN or (_is_path(target) and not Path(target).is_dir())
 
 
-def _files_target(
-    files: tuple[str, ...], platform: Platform | None, now: datetime, progress: Progress
-) -> Collected:
-    captures = collect_files(files, now, progress)
-    return Collected(name=", ".join(files), captures=captures, platform=platform)
+def _is_bundle(target: str) -> bool:
+    return _is_path(target) and is_bundle(Path(target))
 
 
-def _one(
-    target: str,
-    named: Mapping[str, NamedTarget],
-    platform: Platform | None,
-    now: datetime,
-    progress: Progress,
-) -> Collected:
-    if target.startswith("@"):
-        return _named(named[target[1:]], platform, now, progress)
-    captures, own = _captures(target, target, now, progress)
-    return Collected(name=target, captures=captures, platform=platform or own)
-
-
-def _named(
-    entry: NamedTarget, platform: Platform | None, now: datetime, progress: Progress
-) -> Collected:
-    name = f"@{entry.name}"
-    captures: list[Capture] = []
-    own = entry.platform
-    for part in (entry.cluster, entry.kube):
-        if part is not None:
-            more, found = _captures(part, part, now, progress)
-            captures += more
-            own = own or found
-    if entry.files:
-        captures += collect_files(entry.files, now, progress)
-    node = _node_of(entry)
-    if node is not None:
-        captures += collect_node(node, now, progress)
-    for store in entry.stores:
-        captures += _store(store, now, progress)
-    if entry.archive is not None:
-        progress("the archive")
-        captures.append(entry.archive(now))
-    return Collected(name=name, captures=tuple(captures), platform=platform or own)
-
-
-def _captures(
-    target: str, name: str, now: datetime, progress: Progress
-) -> tuple[tuple[Capture, ...], Platform | None]:
-    scheme = _scheme(target)
-    if scheme == "kube":
-        context = target.removeprefix("kube").removeprefix(":") or None
-        return collect_kubernetes(context, name, now, progress), None
-    if scheme == "aks":
-        found = collect_aks(parse_aks(target), name, now, progress)
-        return tuple(c for t in found for c in t.captures), Platform.AKS
-    if scheme is None:
-        return collect_files((target,), now, progress), None
-    if scheme == "eks":
-        return collect_eks(target, now, progress), Platform.EKS
-    return _store(search_target(target), now, progress), None
-
-
-def _store(declared: DeclaredStore, now: datetime, progress: Progress) -> tuple[Capture, ...]:
-    from kcompliance.collect.search.collector import collect_search
-
-    return collect_search(declared, now, progress)
+def _is_path(target: str) -> bool:
+    return target != STDIN and not target.startswith("@") and scheme_of(target) is None
 
 
 def _parameters(saved: Sequence[Collection]) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Understands the captures of one target: bytes to one `Cluster`."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from kcompliance.model.azure.resource_id import ResourceId
 from kcompliance.model.cluster import Cluster, NotAsked, PolicyText, PublishedPolicy
 from kcompliance.model.control import Platform
 from kcompliance.model.documents import Malformed, Unsure, read_documents
+from kcompliance.model.embedded_policy import EmbeddedPolicy, policies_in
 from kcompliance.model.kubernetes_version import KubernetesVersion
 from kcompliance.model.listing import LISTED, KubernetesObject, Listing, listed_in
 from kcompliance.model.metrics import AuditMetrics, read_audit_metrics
@@ -26,13 +27,14 @@ from kcompliance.model.on_node import node_of
 from kcompliance.model.reading import Absent, Capture, Kind, Raw, Reading, Seen, Unreadable
 from kcompliance.model.webhook_config import WebhookFile, webhook_file
 
-__all__ = ["EmbeddedPolicy", "assemble", "looks_like_policy", "policies_in", "read_version"]
+__all__ = ["assemble", "read_version"]
 
 
 @dataclass(slots=True)
 class _Parts:
     """What parsing gathers."""
 
+    live: bool = False
     api_servers: list[Seen[ApiServer]] = field(default_factory=list)
     policies: list[PolicyText] = field(default_factory=list)
     webhook_files: list[WebhookFile] = field(default_factory=list)
@@ -56,26 +58,12 @@ def assemble(
 ) -> Cluster:
     """Understand the captures of one target; a `platform` that the user names wins."""
     parts = _Parts()
-    live = False
     for capture in captures:
-        live = live or capture.origin.kind is Kind.ENDPOINT
-        match capture:
-            case Raw():
-                _read(capture, parts)
-            case Unreadable():
-                parts.gaps.append(capture)
-            case Absent():
-                parts.absents.append(capture)
+        parts.live = parts.live or capture.origin.kind is Kind.ENDPOINT
         if isinstance(capture, Raw):
-            continue
-        if capture.origin.kind is Kind.FLAGZ and not isinstance(parts.flagz, Seen):
-            parts.flagz = capture
-        if capture.origin.kind is Kind.METRICS and not isinstance(parts.metrics, Seen):
-            parts.metrics = capture
-        if capture.origin.kind is Kind.APPROVED and not isinstance(parts.approved, Seen):
-            parts.approved = capture
-        if capture.origin.kind in _LISTS:
-            parts.listings.setdefault(capture.origin.kind, capture)
+            _read(capture, parts)
+        else:
+            _miss(capture, parts)
     decided, because, raws = _platform(parts, platform)
     versions = [*parts.versions, *_image_versions(parts.api_servers)]
     return Cluster(
@@ -83,7 +71,7 @@ def assemble(
         platform=decided,
         platform_because=because,
         platform_raw=raws,
-        live=live,
+        live=parts.live,
         version=min(versions, default=None),
         api_servers=tuple(sorted(parts.api_servers, key=lambda seen: seen.value.name)),
         published=(published or {}).get(decided) if decided else None,
@@ -127,35 +115,26 @@ def _image_versions(servers: list[Seen[ApiServer]]) -> list[KubernetesVersion]:
 
 # --- captures to values --------------------------------------------------------------------
 
-_LISTS = frozenset({*LISTED.values(), Kind.FORWARDER_PODS})
-_TEXTS = frozenset(
-    {Kind.ARCHIVE, Kind.KUBELET_CONFIG, Kind.AUDITD_RULES, Kind.AUDITD_STATUS, Kind.FALCO_RULES}
-)
-_AZURE_TEXTS = AZURE_KINDS - {Kind.AKS_CLUSTER, Kind.AZURE_DIAGNOSTIC_SETTINGS}
-_CLOUDS = frozenset(kind for kind in Kind if kind.value.startswith(("aws-", "elasticsearch-")))
-"""Answers of a cloud or a store, which the modules of that one understand."""
+
+def _miss(capture: Unreadable | Absent, parts: _Parts) -> None:
+    """What did not come is told, unless another capture of its kind came."""
+    if isinstance(capture, Unreadable):
+        parts.gaps.append(capture)
+    else:
+        parts.absents.append(capture)
+    kind = capture.origin.kind
+    if kind is Kind.FLAGZ and not isinstance(parts.flagz, Seen):
+        parts.flagz = capture
+    if kind is Kind.METRICS and not isinstance(parts.metrics, Seen):
+        parts.metrics = capture
+    if kind is Kind.APPROVED and not isinstance(parts.approved, Seen):
+        parts.approved = capture
+    if kind in _LISTS:
+        parts.listings.setdefault(kind, capture)
 
 
 def _read(raw: Raw, parts: _Parts) -> None:
-    readers: dict[Kind, Callable[[Raw, _Parts], None]] = {
-        Kind.ENDPOINT: _read_endpoint,
-        Kind.VERSION: _read_version,
-        Kind.METRICS: _read_metrics,
-        Kind.FLAGZ: _read_flagz,
-        Kind.API_SERVER_PODS: _read_objects,
-        Kind.OBJECTS: _read_objects,
-        Kind.COMMAND_LINE: _read_command_line,
-        Kind.AUDIT_POLICY: _read_policy,
-        Kind.WEBHOOK_CONFIG: _read_webhook_config,
-        Kind.AKS_CLUSTER: _read_aks,
-        Kind.AZURE_DIAGNOSTIC_SETTINGS: _read_azure_settings,
-        Kind.EKS_CLUSTER: _read_eks,
-        Kind.APPROVED: _read_approved,
-        Kind.NODE_FACTS: _read_node_facts,
-        **dict.fromkeys(_LISTS, _read_list),
-        **dict.fromkeys(_TEXTS | _CLOUDS | _AZURE_TEXTS, _read_text),
-    }
-    reader = readers.get(raw.origin.kind)
+    reader = _READERS.get(raw.origin.kind)
     if reader is None:
         _gap(raw, "not recognised: nothing that kcompliance knows", parts)
         return
@@ -378,43 +357,6 @@ def _read_objects(raw: Raw, parts: _Parts) -> None:
         parts.policies += [_embedded(raw, found, place) for found in policies_in(document)]
 
 
-# --- policies inside other objects ---------------------------------------------------------
-
-_POLICY_HEAD = re.compile(r"^[\"']?apiVersion[\"']?\s*:\s*[\"']?audit\.k8s\.io/", re.MULTILINE)
-
-
-def looks_like_policy(text: str) -> bool:
-    """Whether a text claims to be an audit policy, even where it would not load."""
-    head = bool(_POLICY_HEAD.search(text)) or '"audit.k8s.io/' in text
-    return head and bool(re.search(r"\bkind[\"']?\s*:\s*[\"']?Policy\b", text))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedPolicy:
-    """An audit policy inside another object; `pointer` is its JSON pointer there."""
-
-    pointer: str
-    text: str
-    path: str
-    config_map: str | None = None
-
-
-def policies_in(document: Any) -> Iterator[EmbeddedPolicy]:
-    """Policies in ConfigMaps and in the `files` that cluster-api and kops write to nodes."""
-    for pointer, holder in _mappings(document):
-        data = holder.get("data")
-        if holder.get("kind") == "ConfigMap" and isinstance(data, dict):
-            metadata = holder.get("metadata")
-            name = str(metadata.get("name")) if isinstance(metadata, dict) else ""
-            for key, text in data.items():
-                if isinstance(text, str) and looks_like_policy(text):
-                    where = f"{pointer}/data/{key}"
-                    yield EmbeddedPolicy(pointer=where, text=text, path=key, config_map=name)
-        content, path = holder.get("content"), holder.get("path")
-        if isinstance(content, str) and isinstance(path, str) and looks_like_policy(content):
-            yield EmbeddedPolicy(pointer=f"{pointer}/content", text=content, path=path)
-
-
 def _embedded(raw: Raw, found: EmbeddedPolicy, document: str) -> PolicyText:
     pointer = document + found.pointer
     return PolicyText(
@@ -427,12 +369,31 @@ def _embedded(raw: Raw, found: EmbeddedPolicy, document: str) -> PolicyText:
     )
 
 
-def _mappings(value: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    pending = [(pointer, value)]
-    while pending:
-        where, item = pending.pop()
-        if isinstance(item, dict):
-            yield where, item
-            pending += [(f"{where}/{key}", child) for key, child in item.items()]
-        elif isinstance(item, list):
-            pending += [(f"{where}/{index}", child) for index, child in enumerate(item)]
+# --- which of them a kind belongs to ---------------------------------------------------------
+
+_LISTS = frozenset({*LISTED.values(), Kind.FORWARDER_PODS})
+_TEXTS = frozenset(
+    {Kind.ARCHIVE, Kind.KUBELET_CONFIG, Kind.AUDITD_RULES, Kind.AUDITD_STATUS, Kind.FALCO_RULES}
+)
+_AZURE_TEXTS = AZURE_KINDS - {Kind.AKS_CLUSTER, Kind.AZURE_DIAGNOSTIC_SETTINGS}
+_CLOUDS = frozenset(kind for kind in Kind if kind.value.startswith(("aws-", "elasticsearch-")))
+"""Answers of a cloud or a store, which the modules of that one understand."""
+
+_READERS: Mapping[Kind, Callable[[Raw, _Parts], None]] = {
+    Kind.ENDPOINT: _read_endpoint,
+    Kind.VERSION: _read_version,
+    Kind.METRICS: _read_metrics,
+    Kind.FLAGZ: _read_flagz,
+    Kind.API_SERVER_PODS: _read_objects,
+    Kind.OBJECTS: _read_objects,
+    Kind.COMMAND_LINE: _read_command_line,
+    Kind.AUDIT_POLICY: _read_policy,
+    Kind.WEBHOOK_CONFIG: _read_webhook_config,
+    Kind.AKS_CLUSTER: _read_aks,
+    Kind.AZURE_DIAGNOSTIC_SETTINGS: _read_azure_settings,
+    Kind.EKS_CLUSTER: _read_eks,
+    Kind.APPROVED: _read_approved,
+    Kind.NODE_FACTS: _read_node_facts,
+    **dict.fromkeys(_LISTS, _read_list),
+    **dict.fromkeys(_TEXTS | _CLOUDS | _AZURE_TEXTS, _read_text),
+}

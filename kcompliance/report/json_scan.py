@@ -1,22 +1,22 @@
 """The scan as JSON, `kcompliance/scan/v1`: its own types, so that ours may change."""
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from kcompliance import __version__
-from kcompliance.model.finding import Evidence, Status
+from kcompliance.json_pieces import json_pieces
+from kcompliance.model.finding import Evidence, Severity, Status
 from kcompliance.model.reading import Absent, Capture, Raw, Unreadable
 from kcompliance.model.verdict import (
     Judged,
     all_waived,
     control_status,
     counting,
-    item_verdicts,
-    unanswered_items,
 )
-from kcompliance.report.interface import ChosenFramework, Outcome, Target
+from kcompliance.report.interface import Outcome, Target
 from kcompliance.report.json_declarations import (
     AttestationV1,
     ReviewedAttestationV1,
@@ -27,8 +27,10 @@ from kcompliance.report.json_declarations import (
     reviewed_waivers,
     waiver_v1,
 )
+from kcompliance.report.json_frameworks import FrameworkV1, framework_v1
+from kcompliance.spool import Spool
 
-__all__ = ["SCAN_SCHEMA", "Scan", "render_json"]
+__all__ = ["SCAN_SCHEMA", "JsonFindings", "Scan", "render_json"]
 
 SCAN_SCHEMA = "kcompliance/scan/v1"
 
@@ -122,29 +124,6 @@ class FindingV1(msgspec.Struct, kw_only=True):
     """Of a fail: whether the baseline has it too; null without a baseline."""
 
 
-class ItemV1(msgspec.Struct, kw_only=True):
-    """A framework's item: the worst of the aspects mapped to it, `waived` as of a control."""
-
-    id: str
-    title: str
-    status: str
-    waived: bool
-    aspects: list[str]
-
-
-class FrameworkV1(msgspec.Struct, kw_only=True):
-    """A framework that was asked for; `version` null means all of its versions.
-
-    `unanswered` are items that no control here is about: nothing is said of them.
-    """
-
-    id: str
-    title: str
-    version: str | None
-    items: list[ItemV1]
-    unanswered: list[str]
-
-
 class SummaryV1(msgspec.Struct, kw_only=True):
     """Counts of findings by status; `complete` is false where something could not be seen.
 
@@ -198,38 +177,85 @@ class Scan(msgspec.Struct, kw_only=True):
     exit_code: int
 
 
-def render_json(outcome: Outcome) -> str:
-    """One JSON document, ending with a line feed."""
-    return msgspec.json.format(msgspec.json.encode(_scan(outcome)), indent=2).decode() + "\n"
+class JsonFindings:
+    """Targets and findings as the document will hold them."""
+
+    def __init__(self, shown_from: Severity, *, compared: bool) -> None:
+        """`compared`: with a baseline, so that each fail is known or not."""
+        self._shown_from = shown_from
+        self._compared = compared
+        self._order: dict[str, int] = {}
+        self._targets = Spool()
+        self._findings = Spool()
+
+    def add_target(self, target: Target) -> None:
+        """Keep what was read."""
+        self._targets.put((), msgspec.json.encode(_target(target)))
+
+    def add(self, judged: Iterable[Judged]) -> None:
+        """Keep what is to be shown, by control and in the order of targets."""
+        for item in judged:
+            place = self._order.setdefault(item.control.id, len(self._order))
+            if item.aspect.severity >= self._shown_from:
+                finding = _finding(item, compared=self._compared)
+                self._findings.put((place,), msgspec.json.encode(finding))
+
+    @property
+    def targets(self) -> Iterator[str]:
+        """The texts of the targets."""
+        return map(_text, self._targets)
+
+    @property
+    def findings(self) -> Iterator[str]:
+        """The texts of the findings."""
+        return map(_text, self._findings)
+
+
+def render_json(outcome: Outcome, kept: JsonFindings) -> Iterator[str]:
+    """One JSON document in pieces, ending with a line feed."""
+    scan = _scan(outcome)
+    lists = {"targets": kept.targets, "findings": kept.findings}
+    return json_pieces(
+        [
+            (name, lists.get(name) or _text(msgspec.json.encode(getattr(scan, name))))
+            for name in scan.__struct_fields__
+        ]
+    )
+
+
+def _text(encoded: bytes) -> str:
+    return msgspec.json.format(encoded, indent=2).decode()
 
 
 def _scan(outcome: Outcome) -> Scan:
+    """The document without its targets and findings."""
+    tally = outcome.tally
     return Scan(
         schema=SCAN_SCHEMA,
         tool=Tool(name="kcompliance", version=__version__),
         as_of=utc(outcome.as_of),
-        targets=[_target(target) for target in outcome.targets],
+        targets=[],
         parameters={control: dict(given) for control, given in outcome.parameters.items()},
         summary=SummaryV1(
-            complete=not outcome.count(Status.ERROR) and not outcome.count(Status.MANUAL),
-            findings={status.value: outcome.count(status) for status in Status},
-            waived=len(outcome.waived),
-            known=len(outcome.known),
-            attested=len(outcome.attested),
-            hidden=len(outcome.judged) - len(outcome.shown),
+            complete=not tally.count(Status.ERROR) and not tally.count(Status.MANUAL),
+            findings={status.value: tally.count(status) for status in Status},
+            waived=tally.waived,
+            known=tally.known,
+            attested=tally.attested,
+            hidden=tally.below(outcome.shown_from),
         ),
         controls=[
             ControlV1(
                 id=control.id,
                 title=control.title,
                 severity=control.severity.value,
-                status=control_status(control, outcome.judged).value,
-                waived=all_waived(counting(control, outcome.judged)),
+                status=control_status(control, tally.verdicts).value,
+                waived=all_waived(counting(control, tally.verdicts)),
             )
             for control in outcome.controls
         ],
-        frameworks=_frameworks(outcome),
-        findings=[_finding(item, outcome) for item in outcome.shown],
+        frameworks=[framework_v1(chosen, tally) for chosen in outcome.frameworks],
+        findings=[],
         attestations=reviewed_attestations(outcome.declarations),
         waivers=reviewed_waivers(outcome.declarations),
         baseline=_baseline(outcome),
@@ -272,12 +298,13 @@ def _reading(capture: Capture) -> ReadingV1:
 
 
 def _baseline(outcome: Outcome) -> BaselineV1 | None:
-    if outcome.baseline is None:
+    if outcome.comparison is None:
         return None
+    baseline, gone = outcome.comparison.baseline, outcome.comparison.no_longer()
     return BaselineV1(
-        sha256=outcome.baseline.sha256,
-        as_of=outcome.baseline.as_of,
-        fails=len(outcome.baseline.failed),
+        sha256=baseline.sha256,
+        as_of=baseline.as_of,
+        fails=len(baseline.failed),
         new_only=outcome.new_only,
         no_longer=[
             NoLongerV1(
@@ -287,16 +314,13 @@ def _baseline(outcome: Outcome) -> BaselineV1 | None:
                 resource=resource,
                 now=status.value if status else None,
             )
-            for (target, control, aspect, resource), status in outcome.baseline.no_longer(
-                outcome.judged
-            ).items()
+            for (target, control, aspect, resource), status in gone.items()
         ],
     )
 
 
-def _finding(item: Judged, outcome: Outcome) -> FindingV1:
+def _finding(item: Judged, *, compared: bool) -> FindingV1:
     finding = item.finding
-    compared = finding.status is Status.FAIL and outcome.baseline is not None
     return FindingV1(
         control=item.control.id,
         aspect=item.aspect.id,
@@ -320,7 +344,7 @@ def _finding(item: Judged, outcome: Outcome) -> FindingV1:
         ],
         waiver=waiver_v1(item.waiver) if item.waiver else None,
         attestation=attestation_v1(item.attestation) if item.attestation else None,
-        known=outcome.is_known(item) if compared else None,
+        known=item.known if compared and item.status is Status.FAIL else None,
     )
 
 
@@ -333,29 +357,4 @@ def _evidence(evidence: Evidence) -> EvidenceV1:
         sha256=evidence.raw.sha256,
         collector=origin.collector,
         collected_at=utc(origin.collected_at),
-    )
-
-
-def _frameworks(outcome: Outcome) -> list[FrameworkV1]:
-    return [_framework(chosen, outcome) for chosen in outcome.frameworks]
-
-
-def _framework(chosen: ChosenFramework, outcome: Outcome) -> FrameworkV1:
-    framework, version = chosen.framework, chosen.version
-    verdicts = item_verdicts(framework, version, outcome.judged)
-    return FrameworkV1(
-        id=framework.id,
-        title=framework.title,
-        version=version,
-        items=[
-            ItemV1(
-                id=verdict.item.id,
-                title=verdict.item.title,
-                status=verdict.status.value,
-                waived=verdict.waived,
-                aspects=list(verdict.aspects),
-            )
-            for verdict in verdicts
-        ],
-        unanswered=[item.id for item in unanswered_items(framework, version, verdicts)],
     )

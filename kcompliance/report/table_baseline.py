@@ -13,14 +13,14 @@ __all__ = ["baseline_lines"]
 
 def baseline_lines(outcome: Outcome) -> Iterator[Text]:
     """What is new since the baseline and what is mended; nothing without one."""
-    if outcome.baseline is None:
+    if outcome.comparison is None:
         return
-    known = len(outcome.known)
-    new = outcome.count(Status.FAIL) - known
-    gone = outcome.baseline.no_longer(outcome.judged)
+    known = outcome.tally.known
+    new = outcome.tally.count(Status.FAIL) - known
+    gone = outcome.comparison.no_longer()
     mended = sum(status is Status.PASS for status in gone.values())
     text = Text("BASELINE: ", "bold red" if new else "green")
-    words = f"{new} new, {known} known, {mended} mended since {outcome.baseline.as_of}"
+    words = f"{new} new, {known} known, {mended} mended since {outcome.comparison.baseline.as_of}"
     if len(gone) > mended:
         words += f"; of {len(gone) - mended} that failed then nothing good is known now"
     yield text.append(printable(words), "bold default")

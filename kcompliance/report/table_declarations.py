@@ -6,7 +6,6 @@ from rich.table import Table
 from rich.text import Text
 
 from kcompliance.model.finding import Status
-from kcompliance.model.verdict import Judged
 from kcompliance.model.waiver import Attestation, DeclarationState, Waiver
 from kcompliance.report.interface import Outcome
 from kcompliance.report.printable import printable
@@ -31,13 +30,13 @@ def waiver_words(waiver: Waiver) -> str:
 
 def waived_line(outcome: Outcome) -> Iterator[Text]:
     """How many of the fails are waived, until when and by whom; nothing where none is."""
-    waived = outcome.waived
+    waived = outcome.tally.waived
     if not waived:
         return
-    fails = outcome.count(Status.FAIL)
-    by_waiver = _by_waiver(waived)
+    fails = outcome.tally.count(Status.FAIL)
+    by_waiver = _by_waiver(outcome)
     text = Text("WAIVED: ", "yellow")
-    total = f"{len(waived)} of {fails} fails" if fails > 1 else "the only fail"
+    total = f"{waived} of {fails} fails" if fails > 1 else "the only fail"
     if len(by_waiver) == 1:
         yield text.append(f"{total}, {_until(next(iter(by_waiver)))}", "bold default")
         return
@@ -46,12 +45,11 @@ def waived_line(outcome: Outcome) -> Iterator[Text]:
         yield Text(f"  {count} {_until(waiver)}")
 
 
-def _by_waiver(waived: Iterable[Judged]) -> dict[Waiver, int]:
-    counted: dict[Waiver, int] = {}
-    for item in waived:
-        if item.waiver is not None:
-            counted[item.waiver.value] = counted.get(item.waiver.value, 0) + 1
-    return counted
+def _by_waiver(outcome: Outcome) -> dict[Waiver, int]:
+    """In the order of the findings: by control."""
+    order = [control.id for control in outcome.controls]
+    met = outcome.tally.waivers.items()
+    return dict(sorted(met, key=lambda item: order.index(item[0].control)))
 
 
 def _until(waiver: Waiver) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from kcompliance.collect.approved import approved_beside, collect_approved, with_approved
 from kcompliance.collect.files import collect_files
-from kcompliance.collect.interface import Collected, Collection
+from kcompliance.collect.interface import Collected
 from kcompliance.model.approval.approved import MAX_LOCK_BYTES
 from kcompliance.model.reading import Capture, Kind, Raw, Unreadable
 from tests.captures import NOW, SOUND_POLICY, raw
@@ -16,9 +16,8 @@ POLICY = raw(Kind.AUDIT_POLICY, "p.yaml", SOUND_POLICY)
 OLD, NEW = raw(Kind.APPROVED, "old.lock", "{}"), raw(Kind.APPROVED, "new.lock", "[]")
 
 
-def collection(*, saved: bool, captures: tuple[Capture, ...]) -> Collection:
-    target = Collected(name="c", captures=captures, saved=saved)
-    return Collection(as_of=NOW, targets=(target,), parameters={})
+def collected(*, saved: bool, captures: tuple[Capture, ...]) -> Collected:
+    return Collected(name="c", captures=captures, saved=saved)
 
 
 @pytest.mark.parametrize(
@@ -28,15 +27,13 @@ def collection(*, saved: bool, captures: tuple[Capture, ...]) -> Collection:
 def test_a_bundle_keeps_its_lock_unless_another_is_chosen(
     *, saved: bool, also_saved: bool, kept: Raw
 ) -> None:
-    before = collection(saved=saved, captures=(POLICY, OLD))
+    before = collected(saved=saved, captures=(POLICY, OLD))
 
-    (target,) = with_approved(before, NEW, also_saved=also_saved).targets
-
-    assert target.captures == (POLICY, kept)
+    assert with_approved(before, NEW, also_saved=also_saved).captures == (POLICY, kept)
 
 
 def test_a_bundle_without_a_lock_stays_without_one() -> None:
-    before = collection(saved=True, captures=(POLICY,))
+    before = collected(saved=True, captures=(POLICY,))
 
     assert with_approved(before, NEW, also_saved=False) == before
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from kcompliance.collect.interface import Collected, Collection
 from kcompliance.errors import BundleError, OutputError
 from kcompliance.model.control import Platform
 from kcompliance.model.reading import Kind, Raw
-from tests.captures import SOUND_POLICY, absent, pod, raw, unreadable
+from tests.captures import SOUND_POLICY, absent, pod, raw, unreadable, whole
 
 POLICY = raw(Kind.AUDIT_POLICY, "policy.yaml", SOUND_POLICY)
 COLLECTION = Collection(
@@ -29,6 +31,7 @@ COLLECTION = Collection(
                 unreadable(Kind.METRICS, "kube /metrics"),
                 absent(Kind.FLAGZ, "kube /flagz"),
             ),
+            saved=True,
         ),
     ),
 )
@@ -40,6 +43,10 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path / "saved"
 
 
+def _read(folder: Path) -> Collection:
+    return whole(read_bundle(folder))[0]
+
+
 def _index(folder: Path) -> Any:
     return json.loads((folder / "bundle.json").read_text())
 
@@ -49,12 +56,12 @@ def _rewrite(folder: Path, index: Any) -> None:
 
 
 def test_what_was_saved_is_read_back(saved: Path) -> None:
-    assert read_bundle(saved) == COLLECTION
+    assert _read(saved) == COLLECTION
 
 
 def test_a_bundle_holds_an_index_and_the_bytes_by_their_digest(saved: Path) -> None:
     files = sorted(str(path.relative_to(saved)) for path in saved.rglob("*") if path.is_file())
-    raws = [c for c in COLLECTION.targets[0].captures if isinstance(c, Raw)]
+    raws = [c for t in COLLECTION.targets for c in t.captures if isinstance(c, Raw)]
 
     assert files == sorted(["bundle.json", *(f"raw/{capture.sha256}" for capture in raws)])
 
@@ -72,7 +79,8 @@ def test_redactions_are_saved(tmp_path: Path) -> None:
         Collection(as_of=COLLECTION.as_of, targets=(target,), parameters={}), tmp_path / "saved"
     )
 
-    assert read_bundle(tmp_path / "saved").targets[0].captures == (capture,)
+    (again,) = read_bundle(tmp_path / "saved").targets
+    assert again.captures == (capture,)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
@@ -105,6 +113,33 @@ def test_a_folder_of_files_is_no_bundle(tmp_path: Path, saved: Path) -> None:
     assert is_bundle(saved)
 
 
+def test_a_target_is_read_when_its_turn_comes(saved: Path) -> None:
+    targets = iter(read_bundle(saved).targets)
+    (saved / "raw" / POLICY.sha256).unlink()
+
+    with pytest.raises(BundleError, match="No such file"):
+        next(targets)
+
+
+def test_an_index_that_changes_before_its_turn_is_not_believed(saved: Path) -> None:
+    targets = iter(read_bundle(saved).targets)
+    _rewrite(saved, {**_index(saved), "parameters": {}})
+
+    with pytest.raises(BundleError, match="while it was read"):
+        next(targets)
+
+
+def test_what_is_saved_halfway_is_taken_away(tmp_path: Path) -> None:
+    def interrupted() -> Iterator[Collected]:
+        yield from COLLECTION.targets
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_bundle(replace(COLLECTION, targets=interrupted()), tmp_path / "saved")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- tampering ---------------------------------------------------------------------------------
 
 
@@ -113,14 +148,14 @@ def test_changed_bytes_are_found(saved: Path) -> None:
     file.write_bytes(file.read_bytes().replace(b"Metadata", b"None    "))
 
     with pytest.raises(BundleError, match="was changed"):
-        read_bundle(saved)
+        _read(saved)
 
 
 def test_missing_bytes_are_found(saved: Path) -> None:
     (saved / "raw" / POLICY.sha256).unlink()
 
     with pytest.raises(BundleError, match="No such file"):
-        read_bundle(saved)
+        _read(saved)
 
 
 def test_a_link_in_place_of_the_bytes_is_refused(saved: Path, tmp_path: Path) -> None:
@@ -130,7 +165,7 @@ def test_a_link_in_place_of_the_bytes_is_refused(saved: Path, tmp_path: Path) ->
     file.symlink_to(tmp_path / "same")
 
     with pytest.raises(BundleError, match="symbolic link"):
-        read_bundle(saved)
+        _read(saved)
 
 
 def test_a_link_in_place_of_the_folder_is_refused(saved: Path, tmp_path: Path) -> None:
@@ -138,7 +173,7 @@ def test_a_link_in_place_of_the_folder_is_refused(saved: Path, tmp_path: Path) -
     (saved / "raw").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(BundleError, match="symbolic link"):
-        read_bundle(saved)
+        _read(saved)
 
 
 @pytest.mark.timeout(20)
@@ -147,7 +182,7 @@ def test_a_pipe_in_place_of_the_bytes_does_not_hang(saved: Path) -> None:
     os.mkfifo(saved / "raw" / POLICY.sha256)
 
     with pytest.raises(BundleError, match="no regular file"):
-        read_bundle(saved)
+        _read(saved)
 
 
 @pytest.mark.parametrize("digest", ["../../policy.yaml", "/etc/hostname", "", None, "A" * 64])
@@ -157,7 +192,7 @@ def test_a_digest_that_is_a_path_is_refused(saved: Path, digest: str | None) -> 
     _rewrite(saved, index)
 
     with pytest.raises(BundleError, match=r"no digest for policy\.yaml"):
-        read_bundle(saved)
+        _read(saved)
 
 
 @pytest.mark.parametrize("schema", ["kcompliance/bundle/v2", "", None, 5])
@@ -165,7 +200,7 @@ def test_another_format_is_refused_with_the_name_of_it(saved: Path, schema: Any)
     _rewrite(saved, {**_index(saved), "schema": schema})
 
     with pytest.raises(BundleError, match="has the schema"):
-        read_bundle(saved)
+        _read(saved)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +228,7 @@ def test_a_damaged_index_is_refused(saved: Path, path: tuple[str | int, ...], va
     _rewrite(saved, index)
 
     with pytest.raises(BundleError):
-        read_bundle(saved)
+        _read(saved)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, "\xff"], ids=len)
@@ -201,10 +236,10 @@ def test_an_index_that_is_no_document_is_refused(saved: Path, text: str) -> None
     (saved / "bundle.json").write_text(text, encoding="latin-1")
 
     with pytest.raises(BundleError):
-        read_bundle(saved)
+        _read(saved)
 
 
 def test_bytes_that_no_reading_names_are_not_looked_at(saved: Path) -> None:
     (saved / "raw" / ("0" * 64)).write_text("anything")
 
-    assert read_bundle(saved) == COLLECTION
+    assert _read(saved) == COLLECTION

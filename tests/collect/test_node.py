@@ -507,5 +507,5 @@ def test_a_bundle_of_a_node_gives_the_same_findings(tmp_path: Path) -> None:
 
 
 def _verdicts(target: Collected) -> str:
-    judged = evaluate([assemble(target.name, target.captures)], load_controls().values(), {})
+    judged = evaluate(assemble(target.name, target.captures), load_controls().values(), {})
     return json.dumps([repr(item) for item in judged])

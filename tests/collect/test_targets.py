@@ -11,7 +11,7 @@ from kcompliance.collect.targets import NamedTarget, collect
 from kcompliance.errors import UsageError
 from kcompliance.model.control import Platform
 from kcompliance.model.reading import Raw, Unreadable
-from tests.captures import LOG_FLAG, NOW, POLICY_FLAG, SOUND_POLICY, pod
+from tests.captures import LOG_FLAG, NOW, POLICY_FLAG, SOUND_POLICY, pod, whole
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _collect(*targets: str, platform: Platform | None = None, **named: Any) -> Collection:
     entries = {name: NamedTarget(name=name, **given) for name, given in named.items()}
-    return collect(targets, entries, platform, NOW, lambda what: None)
+    return whole(collect(targets, entries, platform, NOW, lambda what: None))[0]
 
 
 def _saved(name: str, *targets: str, **parameters: Any) -> str:
@@ -39,10 +39,10 @@ def _saved(name: str, *targets: str, **parameters: Any) -> str:
 
 
 def test_files_of_one_call_belong_to_one_cluster() -> None:
-    collection = _collect("policy.yaml", "server.yaml")
+    targets = tuple(_collect("policy.yaml", "server.yaml").targets)
 
-    assert [target.name for target in collection.targets] == ["policy.yaml, server.yaml"]
-    assert len(collection.targets[0].captures) == 2
+    assert [target.name for target in targets] == ["policy.yaml, server.yaml"]
+    assert len(targets[0].captures) == 2
 
 
 def test_each_folder_is_a_cluster_of_its_own() -> None:
@@ -114,7 +114,8 @@ def test_a_named_target_joins_its_parts_into_one_cluster() -> None:
 def test_the_platform_of_a_named_target_wins_over_the_kind_of_its_cluster() -> None:
     entry = {"cluster": AKS, "platform": Platform.SELF_MANAGED}
 
-    assert _collect("@prod", prod=entry).targets[0].platform is Platform.SELF_MANAGED
+    (target,) = _collect("@prod", prod=entry).targets
+    assert target.platform is Platform.SELF_MANAGED
 
 
 def test_a_name_that_is_not_configured_is_refused() -> None:
@@ -148,9 +149,9 @@ def test_a_bundle_brings_its_targets_and_parameters() -> None:
 
 
 def test_the_platform_that_the_user_names_wins_over_the_bundles() -> None:
-    collection = _collect(_saved("saved", "a"), platform=Platform.AKS)
+    (target,) = _collect(_saved("saved", "a"), platform=Platform.AKS).targets
 
-    assert collection.targets[0].platform is Platform.AKS
+    assert target.platform is Platform.AKS
 
 
 def test_bundles_of_different_parameters_are_not_mixed() -> None:

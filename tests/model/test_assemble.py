@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from kcompliance.controls import published_policies
-from kcompliance.model.assemble import assemble, looks_like_policy, policies_in, read_version
+from kcompliance.model.assemble import assemble, read_version
 from kcompliance.model.cluster import Cluster, NotAsked
 from kcompliance.model.control import Platform
+from kcompliance.model.embedded_policy import looks_like_policy, policies_in
 from kcompliance.model.kubernetes_version import KubernetesVersion
 from kcompliance.model.reading import Absent, Capture, Kind, Raw, Seen, Unreadable
 from tests.captures import POLICY_FLAG, SOUND_POLICY, absent, pod, raw, unreadable

@@ -11,8 +11,8 @@ from kcompliance.model.finding import Confidence, Severity, Status
 from kcompliance.model.verdict import Judged
 from kcompliance.model.waiver import Attestation, DeclarationState, Waiver
 from kcompliance.scan import exit_code
-from kcompliance.waivers import declare, review, stale_findings
-from tests.declarations import attestation, declared, judged, waiver
+from kcompliance.waivers import stale_findings
+from tests.declarations import attestation, declare, declared, judged, review, waiver
 
 RESOURCES = ["server.yaml", "a [1]", "*", "b?"]
 TARGETS = ["node", "@prod"]

@@ -1,27 +1,18 @@
 """The scan as JSON is one document, fits its schema and holds all that the finding says."""
 
-import json
-from typing import Any
-
 import jsonschema
 import pytest
 
 from kcompliance.errors import ExitCode
 from kcompliance.model.finding import Finding, Severity, evidence_of
 from kcompliance.model.reading import Kind, Origin, Raw
-from kcompliance.report import Outcome, render_json
 from kcompliance.report.schemas import DOCUMENTS, json_schema
-from tests.report.outcomes import MOMENT, judged, outcome
+from tests.report.outcomes import MOMENT, document, judged, outcome
 
 ORIGIN = Origin(kind=Kind.OBJECTS, resource="pod.yaml", collector="files", collected_at=MOMENT)
 EVIDENCE = evidence_of(Raw(origin=ORIGIN, content=b"x"), "--audit-log-path", "/var/log/a.log")
 FAILED = Finding.failed("server", "writes nowhere", EVIDENCE, aspect="durable", notes=("a note",))
 OPEN = Finding.manual("server", "cannot be told", "Is it so?", aspect="json-format")
-
-
-def document(result: Outcome) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(render_json(result))
-    return parsed
 
 
 def test_it_fits_the_published_schema() -> None:

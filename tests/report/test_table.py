@@ -1,22 +1,11 @@
 """The report for people says first what could not be seen, and never sounds better than it is."""
 
-from io import StringIO
-
-from rich.console import Console
-
 from kcompliance.model.finding import Finding, Severity, evidence_of
 from kcompliance.model.reading import Kind, Origin, Raw
-from kcompliance.report import Outcome, render_table
-from tests.report.outcomes import MOMENT, judged, outcome
+from tests.report.outcomes import MOMENT, judged, outcome, shown
 
 ORIGIN = Origin(kind=Kind.OBJECTS, resource="pod.yaml", collector="files", collected_at=MOMENT)
 EVIDENCE = evidence_of(Raw(origin=ORIGIN, content=b"x"), "--audit-log-path", "/var/log/a.log")
-
-
-def shown(result: Outcome, *, verbose: bool = False) -> str:
-    stream = StringIO()
-    Console(file=stream, width=100, no_color=True).print(render_table(result, verbose=verbose))
-    return stream.getvalue()
 
 
 def passed(resource: str = "server", aspect: str = "durable") -> Finding:
