@@ -91,6 +91,9 @@ def assemble(
 def _platform(
     parts: _Parts, named: Platform | None
 ) -> tuple[Platform | None, str, tuple[Raw, ...]]:
+    for platform, because, raw in parts.hints:
+        if platform is named:  # what was read tells it better than a word
+            return platform, because, (raw,)
     if named is not None:
         return named, f"--platform {named.value}", ()
     found = {platform for platform, _, _ in parts.hints}
