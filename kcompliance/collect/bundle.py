@@ -25,7 +25,7 @@ from kcompliance.json_pieces import json_pieces
 from kcompliance.model.control import Platform
 from kcompliance.model.digest import Sha256, parse_sha256, sha256
 from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Unreadable
-from kcompliance.spool import Spool
+from kcompliance.sorted_records import SortedRecords
 
 __all__ = [
     "BROKEN",
@@ -114,7 +114,7 @@ class BundleWriter:
             parameters={control: dict(given) for control, given in parameters.items()},
             targets=[],
         )
-        self._targets = Spool()
+        self._targets = SortedRecords()
 
     def __enter__(self) -> Self:
         folder = self._folder

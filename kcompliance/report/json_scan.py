@@ -28,7 +28,7 @@ from kcompliance.report.json_declarations import (
     waiver_v1,
 )
 from kcompliance.report.json_frameworks import FrameworkV1, framework_v1
-from kcompliance.spool import Spool
+from kcompliance.sorted_records import SortedRecords
 
 __all__ = ["SCAN_SCHEMA", "JsonFindings", "Scan", "render_json"]
 
@@ -185,8 +185,8 @@ class JsonFindings:
         self._shown_from = shown_from
         self._compared = compared
         self._order: dict[str, int] = {}
-        self._targets = Spool()
-        self._findings = Spool()
+        self._targets = SortedRecords()
+        self._findings = SortedRecords()
 
     def add_target(self, target: Target) -> None:
         """Keep what was read."""

@@ -12,7 +12,7 @@ from kcompliance.model.verdict import Judged
 from kcompliance.report.interface import Target
 from kcompliance.report.printable import printable
 from kcompliance.report.table_declarations import waiver_words
-from kcompliance.spool import Spool
+from kcompliance.sorted_records import SortedRecords
 from kcompliance.waivers import STALE
 
 __all__ = ["STATUS_ORDER", "STYLES", "TableFindings"]
@@ -67,8 +67,8 @@ class TableFindings:
         self._new_only = new_only
         self._order: dict[str, int] = {}
         self._targets = 0
-        self._blocks = Spool()
-        self._lines = Spool()
+        self._blocks = SortedRecords()
+        self._lines = SortedRecords()
 
     def add_target(self, target: Target) -> None:
         """Of what was read only the number of targets matters here."""

@@ -14,13 +14,13 @@ from typing import Final
 
 from kcompliance.errors import OutputError
 
-__all__ = ["Spool"]
+__all__ = ["SortedRecords"]
 
 IN_MEMORY: Final = 4 * 1024 * 1024
 """Bytes. A scan of one cluster stays below, so that it needs no folder that can be written to."""
 
 
-class Spool:
+class SortedRecords:
     """Records by key; those of one key in the order in which they came."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kcompliance.errors import OutputError
 from kcompliance.json_pieces import json_pieces
-from kcompliance.spool import IN_MEMORY, Spool
+from kcompliance.sorted_records import IN_MEMORY, SortedRecords
 
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -24,31 +24,31 @@ _values = st.recursive(
 def test_records_come_back_by_key_and_then_as_they_came(
     records: list[tuple[tuple[int, int], bytes]],
 ) -> None:
-    spool = Spool()
+    kept = SortedRecords()
     for key, record in records:
-        spool.put(key, record)
+        kept.put(key, record)
 
     expected = [record for _, record in sorted(records, key=lambda item: item[0])]
-    assert list(spool) == expected
-    assert list(spool) == expected
+    assert list(kept) == expected
+    assert list(kept) == expected
 
 
 def test_records_that_are_too_many_for_memory_come_back_too() -> None:
-    spool = Spool()
+    kept = SortedRecords()
     size = IN_MEMORY // 10
     for number in range(25):
-        spool.put((-number,), bytes([number]) * size)
+        kept.put((-number,), bytes([number]) * size)
 
-    assert [record[0] for record in spool] == list(range(24, -1, -1))
+    assert [record[0] for record in kept] == list(range(24, -1, -1))
 
 
 def test_a_disk_that_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    spool = Spool()
-    spool.put((), b"few bytes need no disk")
+    kept = SortedRecords()
+    kept.put((), b"few bytes need no disk")
 
     with pytest.raises(OutputError, match="temporary file"):
-        spool.put((), bytes(IN_MEMORY))
+        kept.put((), bytes(IN_MEMORY))
 
 
 @given(
