@@ -1,5 +1,6 @@
 """Tells a scan in which not one thing was read from one that found little."""
 
+from kcompliance.collect.hints import HINTS
 from kcompliance.collect.interface import Collected
 from kcompliance.errors import NothingToScan
 from kcompliance.model.reading import Kind, Raw, Unreadable
@@ -58,6 +59,4 @@ def _is_read(found: Collected) -> bool:
 def _hint(gap: Unreadable) -> str | None:
     if gap.permission:
         return f"it needs: {gap.permission}"
-    if gap.origin.collector == "kubernetes":
-        return "try:  kubectl config get-contexts  and  kubectl --context NAME version"
-    return None
+    return HINTS.get(gap.origin.collector)

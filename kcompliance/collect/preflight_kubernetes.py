@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from kcompliance.collect.hints import HINTS
 from kcompliance.collect.interface import Progress
 from kcompliance.collect.kubernetes import FLAGZ_SINCE, lists, questions
 from kcompliance.collect.kubernetes.connection import (
@@ -48,8 +49,7 @@ def preflight_kubernetes(
     """Ask about everything that these controls need; `context` None is the current one."""
     api = open_client(context)
     if isinstance(api, str):
-        hint = "try:  kubectl config get-contexts  and  kubectl --context NAME version"
-        return Preflight(target=target, problem=api, hint=hint)
+        return Preflight(target=target, problem=api, hint=HINTS["kubernetes"])
     files = files_needed(controls, beside_api=True)
     asking = _Asking(api=api, target=target, controls=controls, progress=progress)
     try:

@@ -20,6 +20,7 @@ from kcompliance.collect.cloud_reads import (
     search_action,
     told_by,
 )
+from kcompliance.collect.hints import HINTS
 from kcompliance.collect.preflight import Asked, May, Preflight, worst
 from kcompliance.model.reading import Capture, Kind, Raw, Unreadable
 from kcompliance.model.search.product import read_server
@@ -27,14 +28,6 @@ from kcompliance.model.search.questions import BY_KIND, Product, Store
 
 __all__ = ["preflight_of_captures"]
 
-_HINTS: Final = {
-    Source.AZURE: "log in (az login), or set AZURE_CLIENT_ID and the like: docs/permissions.md",
-    Source.AWS: "as whom does  aws sts get-caller-identity  answer? See docs/permissions.md",
-    Source.ELASTICSEARCH: (
-        "is the server up, and KCOMPLIANCE_ELASTICSEARCH_API_KEY (or USERNAME and PASSWORD) right?"
-    ),
-    Source.ARCHIVE: "try:  kcompliance archive list ARCHIVE",
-}
 _INDEX_PRIVILEGES: Final = frozenset({"read", "read_failure_store", "view_index_metadata"})
 _AZURE_PLACE: Final = re.compile(
     r"/subscriptions/[^/]+(?:/resourceGroups/[^/]+(?:/providers/[^/]+/[^/]+/[^/]+)?)?",
@@ -54,7 +47,7 @@ def preflight_of_captures(
     reads = _Reads(source=source, captures=captures)
     problem = reads.problem()
     if problem is not None:
-        return Preflight(target=target, server=server, problem=problem, hint=_HINTS[source])
+        return Preflight(target=target, server=server, problem=problem, hint=HINTS[source])
     return Preflight(target=target, server=server, asked=tuple(reads.asked(controls)))
 
 
