@@ -258,20 +258,22 @@ def archive_run(
     Exit codes: 0 all is archived, 3 a window was not sealed or its source was gone, 1 the archive
     was tampered with, 2 usage, 4 it could not run.
     """
+    from kcompliance.cli import archive_words as words
     from kcompliance.cli import archive_work as work
+    from kcompliance.cli.archive_source import SourceChoices
     from kcompliance.ledger import LockMode
 
     lock_mode = LockMode(lock.value)
-    sources = work.SourceChoices(
+    sources = SourceChoices(
         elasticsearch=tuple(elasticsearch or ()),
         cloud_id=cloud_id,
-        patterns=tuple(work.names(index, () if files else more)),
+        patterns=tuple(words.names(index, () if files else more)),
         filters=tuple(filter_ or ()),
         files=(*(files or ()), *(more or ())) if files else (),
         files_endpoint=files_endpoint,
         time_field=time_field,
-        window=None if window is None else work.duration("--window", window),
-        late=work.duration("--late", late),
+        window=None if window is None else words.duration("--window", window),
+        late=words.duration("--late", late),
         copy_primary=copy is Copy.PRIMARY,
         ca_cert=ca_cert,
         client_cert=client_cert,
@@ -283,18 +285,18 @@ def archive_run(
     times = work.TimeChoices(
         start=moment("--from", from_),
         end=moment("--to", to),
-        last=None if last is None else work.duration("--last", last),
-        settle=work.duration("--settle", settle),
+        last=None if last is None else words.duration("--last", last),
+        settle=words.duration("--settle", settle),
     )
     choices = work.RunChoices(
         archive=archive,
-        stream=work.stream_name(stream),
+        stream=words.stream_name(stream),
         key=key,
         trust=trust,
         write_trust=write_trust,
-        retain=work.period(retain),
+        retain=words.period(retain),
         lock=lock_mode,
-        store=work.store_options(
+        store=words.store_options(
             store_endpoint,
             store_region,
             lock_mode,

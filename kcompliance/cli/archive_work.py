@@ -29,9 +29,9 @@ from kcompliance.archive.trust_files import (
     read_trust,
 )
 from kcompliance.archive.wanted import TimeOptions, wanted_range
+from kcompliance.cli.archive_source import DEFAULT_WINDOW, SourceChoices, as_bound, source_opener
 from kcompliance.cli.passphrase import passphrase_for
 from kcompliance.cli.progress import Meter as Telling
-from kcompliance.cli.search_credentials import search_credentials
 from kcompliance.cli.terminal import note
 from kcompliance.errors import KcomplianceError, OutputError, UsageError
 from kcompliance.ledger import (
@@ -39,59 +39,21 @@ from kcompliance.ledger import (
     Period,
     Pin,
     StreamName,
-    StreamRecord,
     Trust,
     WindowRecord,
     format_time,
-    parse_period,
-    parse_stream_name,
 )
-from kcompliance.model.duration import parse_elastic_duration
 from kcompliance.report.json_run import RunReport
 from kcompliance.stores import Store, StoreOptions, open_store
-from kcompliance.stores.interface import LockMode as StoreLock
 from kcompliance.stores.interface import Unknown
 
 if TYPE_CHECKING:
-    from kcompliance.archive.elasticsearch import ElasticsearchOptions
+    pass
 
-__all__ = [
-    "RunChoices",
-    "SourceChoices",
-    "TimeChoices",
-    "duration",
-    "names",
-    "period",
-    "run",
-    "stream_name",
-]
+__all__ = ["RunChoices", "TimeChoices", "run"]
 
-_DEFAULT_WINDOW = timedelta(hours=1)
 _LEAST_RATIO = 4
 """Audit events compress better than that."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceChoices:
-    """Where the events are."""
-
-    elasticsearch: tuple[str, ...] = ()
-    cloud_id: str | None = None
-    patterns: tuple[str, ...] = ()
-    filters: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    files_endpoint: str | None = None
-    time_field: str | None = None
-    window: timedelta | None = None
-    """None: as the stream is bound, or an hour."""
-    late: timedelta
-    copy_primary: bool = False
-    ca_cert: Path | None = None
-    client_cert: Path | None = None
-    client_key: Path | None = None
-    insecure: bool = False
-    max_docs_per_second: float | None = None
-    max_bytes_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +91,7 @@ def run(
 ) -> RunReport:
     """Archive, or with `dry_run` only plan; what is wrong for good raises."""
     sign_as = _sign_as(choices.key)
-    _source_opener(sources)
+    source_opener(sources)
     with _terminated_as_interrupted(), open_store(choices.archive, choices.store) as store:
         if choices.lock is not LockMode.NONE or choices.store.legal_hold:
             _refuse_missing_lock(store)
@@ -152,8 +114,8 @@ def _run(
 ) -> RunReport:
     trust = _trust(choices)
     archive = open_archive(store, sign_as, choices.stream, trust=trust)
-    sources = _as_bound(sources, archive.state.binding)
-    open_source = _source_opener(sources, max(choices.jobs, 1))
+    sources = as_bound(sources, archive.state.binding)
+    open_source = source_opener(sources, max(choices.jobs, 1))
     with ExitStack() as opened:
         source = opened.enter_context(open_source())
         spool = opened.enter_context(Spool(choices.spool))
@@ -211,18 +173,6 @@ def _run_options(choices: RunChoices) -> RunOptions:
     )
 
 
-def _as_bound(sources: SourceChoices, binding: StreamRecord | None) -> SourceChoices:
-    """What the user left open as the stream was bound: a field mapped since must not change it."""
-    if binding is None or binding.window_seconds is None:
-        return replace(sources, window=sources.window or _DEFAULT_WINDOW)
-    bound = timedelta(seconds=binding.window_seconds)
-    return replace(
-        sources,
-        window=sources.window or bound,
-        time_field=sources.time_field or binding.time_field,
-    )
-
-
 def _note_beginning(wanted: TimeRange, planned: Sequence[PlannedWindow]) -> None:
     """Empty windows before the first event show that it was looked, not that nothing ever was."""
     empty = 0
@@ -252,7 +202,7 @@ def _wanted(
         start=times.start,
         end=times.end,
         last=times.last,
-        window=sources.window or _DEFAULT_WINDOW,
+        window=sources.window or DEFAULT_WINDOW,
         settle=times.settle,
     )
     return wanted_range(options, archive.state.archived, now=now)
@@ -377,65 +327,6 @@ def _spool_need(planned: Sequence[PlannedWindow], at_once: int) -> int:
     return sum(sizes[:at_once]) // _LEAST_RATIO
 
 
-def _source_opener(sources: SourceChoices, processes: int = 1) -> Callable[[], Source]:
-    wants_files = bool(sources.files)
-    wants_search = bool(sources.elasticsearch or sources.cloud_id)
-    if wants_files == wants_search:
-        raise UsageError(
-            "a stream has one source" if wants_files else "nothing says where the events are",
-            "give --elasticsearch URL with --index PATTERN, or --files PATH",
-        )
-    if wants_files:
-        from kcompliance.archive.files import FilesOptions, FileSource
-
-        return partial(
-            FileSource,
-            FilesOptions(
-                locations=sources.files, store=StoreOptions(endpoint_url=sources.files_endpoint)
-            ),
-        )
-    if not sources.patterns:
-        raise UsageError("no index is named", "give --index PATTERN, such as 'logs-*'")
-    from kcompliance.archive.elasticsearch import open_elasticsearch
-
-    return partial(open_elasticsearch, _search_options(sources, processes))
-
-
-def _search_options(sources: SourceChoices, processes: int) -> "ElasticsearchOptions":
-    from kcompliance.archive.elasticsearch import ElasticsearchOptions
-
-    return ElasticsearchOptions(
-        urls=sources.elasticsearch,
-        cloud_id=sources.cloud_id,
-        **search_credentials(),
-        ca_cert=sources.ca_cert,
-        client_cert=sources.client_cert,
-        client_key=sources.client_key,
-        insecure=sources.insecure,
-        patterns=sources.patterns,
-        time_field=sources.time_field,
-        filters=tuple(_filters(sources.filters)),
-        window=sources.window or _DEFAULT_WINDOW,
-        late=sources.late,
-        copy="primary" if sources.copy_primary else "any",
-        max_docs_per_second=_share(sources.max_docs_per_second, processes),
-        max_bytes_per_second=_share(sources.max_bytes_per_second, processes),
-    )
-
-
-def _share(rate: float | None, processes: int) -> float | None:
-    """Of a limit for all processes together."""
-    return None if rate is None else rate / processes
-
-
-def _filters(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for text in texts:
-        field, equals, value = text.partition("=")
-        if not field or not equals:
-            raise UsageError(f'--filter "{text}" is not FIELD=VALUE')
-        yield field, value
-
-
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
     """A pod that is told to end stops as with Ctrl-C, and leaves no spool."""
@@ -448,62 +339,3 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-# --- words of the command line ----------------------------------------------------------------
-
-
-def names(options: Sequence[str] | None, more: Sequence[str] | None) -> Iterator[str]:
-    """Patterns as they were given: one an option, several, or joined by commas."""
-    if more and not options:
-        raise UsageError(f'unexpected argument "{more[0]}"', "name it with --index or --files")
-    for text in (*(options or ()), *(more or ())):
-        yield from (name for name in text.split(",") if name)
-
-
-def stream_name(text: str) -> StreamName:
-    """The name of a stream."""
-    name = parse_stream_name(text)
-    if name is None:
-        raise UsageError(
-            f'"{text}" is not the name of a stream',
-            "two parts of lower-case letters, digits, . _ -: CLUSTER/DATASET, such as prod/audit",
-        )
-    return name
-
-
-def duration(option: str, text: str) -> timedelta:
-    """A duration of at least a second, such as 15m, 1h, 30d."""
-    value = parse_elastic_duration(text)
-    if not value or value < timedelta() or value.microseconds:
-        raise UsageError(f'{option} "{text}" is not a duration', "such as 15m, 1h or 30d")
-    return value
-
-
-def period(text: str) -> Period:
-    """A period in years or days."""
-    value = parse_period(text)
-    if value is None:
-        raise UsageError(f'--retain "{text}" is not a period', "such as 2y or 730d")
-    return value
-
-
-def store_options(
-    endpoint: str | None,
-    region: str | None,
-    lock: LockMode,
-    kms_key: str | None,
-    encryption_scope: str | None,
-    *,
-    legal_hold: bool,
-) -> StoreOptions:
-    """How to write to the archive's store."""
-    mode = StoreLock.GOVERNANCE if lock is LockMode.GOVERNANCE else StoreLock.COMPLIANCE
-    return StoreOptions(
-        endpoint_url=endpoint,
-        region=region,
-        lock_mode=mode,
-        legal_hold=legal_hold,
-        kms_key=kms_key,
-        encryption_scope=encryption_scope,
-    )
