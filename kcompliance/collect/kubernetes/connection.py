@@ -34,6 +34,7 @@ __all__ = [
 CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 10, 30, 60
 READ_BYTES = 1024 * 1024
 MAX_BYTES = 64 * 1024 * 1024
+_USUAL_KUBECONFIG = "~/.kube/config"
 
 _MALFORMED = (OSError, ValueError, TypeError, KeyError, AttributeError)
 """What the client raises for a kubeconfig of another shape than it expects."""
@@ -51,7 +52,10 @@ def open_client(context: str | None) -> "ApiClient | str":
     try:
         try:
             config.load_kube_config(  # type: ignore[no-untyped-call]
-                context=context, client_configuration=configuration
+                # The client itself looks at the variable once, when it is imported.
+                config_file=os.environ.get("KUBECONFIG") or _USUAL_KUBECONFIG,
+                context=context,
+                client_configuration=configuration,
             )
         except config.ConfigException:
             if context is not None or not _in_cluster():
