@@ -79,6 +79,9 @@ def search_action(question: Question) -> str:
     return question.permission or " ".join(filter(None, ("GET", question.path, question.word)))
 
 
+_BLOBS: Final = (Kind.AZURE_BLOB_HOURS, Kind.AZURE_BLOB_SAMPLE)
+
+
 @cache
 def _actions() -> Mapping[Kind, str]:
     """What a scan asks, in order, and the action that allows it."""
@@ -87,6 +90,7 @@ def _actions() -> Mapping[Kind, str]:
         *azure.about_cluster(id_),
         *azure.about_subscription("s"),
         *azure.about_workspace(id_),
+        azure.dedicated_cluster(id_),
         *azure.about_storage(id_),
         azure.event_hub(id_),
         *azure.about_scope(id_),
@@ -97,6 +101,7 @@ def _actions() -> Mapping[Kind, str]:
     return {
         **{each.kind: each.action for each in of_azure},
         **dict.fromkeys(queried, azure.QUERY_ACTION),
+        **dict.fromkeys(_BLOBS, azure.BLOB_ACTION),
         **{each.kind: each.action for each in AWS_QUESTIONS},
         **{each.kind: search_action(each) for each in reversed(SEARCH_QUESTIONS)},
         snapshots.kind: search_action(snapshots),
@@ -124,12 +129,14 @@ _TOLD: Final[Mapping[Kind, tuple[Kind, ...]]] = {
     ),
     Kind.AZURE_WORKSPACE: (
         Kind.AZURE_TABLE,
+        Kind.AZURE_DEDICATED_CLUSTER,
         *(kind for kind in Kind if kind.value.startswith("azure-log-")),
     ),
     Kind.AZURE_STORAGE_ACCOUNT: (
         Kind.AZURE_MANAGEMENT_POLICY,
         Kind.AZURE_BLOB_SERVICE,
         Kind.AZURE_BLOB_CONTAINER,
+        *_BLOBS,
     ),
     Kind.AZURE_ROLE_ASSIGNMENTS: (Kind.AZURE_ROLE_DEFINITION,),
     Kind.AWS_EKS_UPDATE_IDS: (Kind.AWS_EKS_UPDATE,),

@@ -7,8 +7,8 @@ import json
 import re
 from collections.abc import Iterable
 
-from kcompliance.model.reading import Absent, Capture, Raw, Unreadable
-from tests.azure_rm import documents
+from kcompliance.model.reading import Absent, Capture, Kind, Raw, Unreadable
+from tests.azure_rm import blob_documents, documents
 from tests.azure_rm.server import AzureOnLoopback
 from tests.servers.canned_api import Answer, whole
 
@@ -18,6 +18,7 @@ _LISTS = re.compile(
     r"/(activitylogalerts|actiongroups|scheduledqueryrules|diagnosticsettings"
     r"|diagnosticsettingscategories|roleassignments|locks)$"
 )
+_BLOBS = (Kind.AZURE_BLOB_HOURS, Kind.AZURE_BLOB_SAMPLE)
 _CODES = {
     401: "InvalidAuthenticationTokenTenant",
     403: "AuthorizationFailed",
@@ -31,11 +32,34 @@ def put_captures(azure: AzureOnLoopback, captures: Iterable[Capture]) -> None:
     """Serve these captures, and nothing of what was there before."""
     azure.forget()
     azure.otherwise(_unmentioned)
-    for capture in captures:
-        if capture.origin.kind.value.startswith("azure-log-"):
+    known = tuple(captures)
+    for capture in known:
+        if capture.origin.kind in _BLOBS:
+            _put_blobs(azure, capture, known)
+        elif capture.origin.kind.value.startswith("azure-log-"):
             azure.answer_log(capture.origin.kind, _answer(capture))
         else:
             azure.answer(capture.origin.resource, _answer(capture))
+
+
+def _put_blobs(azure: AzureOnLoopback, capture: Capture, captures: Iterable[Capture]) -> None:
+    """A listing, which is served with the sample beside it, or a refusal of one of the two."""
+    place = re.search(r"/([^/]+)/blobServices/default/containers/([^/]+)/", capture.origin.resource)
+    assert place is not None
+    beside = {
+        each.origin.kind: json.loads(each.content)
+        for each in captures
+        if isinstance(each, Raw) and each.origin.resource == capture.origin.resource
+    }
+    if isinstance(capture, Raw):
+        azure.put_blobs({Kind.AZURE_BLOB_SAMPLE: {"blob": None}, **beside}, place[1])
+        return
+    assert isinstance(capture, Absent | Unreadable)
+    path = f"/{place[1]}/{place[2]}"
+    if capture.origin.kind is Kind.AZURE_BLOB_SAMPLE and Kind.AZURE_BLOB_HOURS in beside:
+        told = beside[Kind.AZURE_BLOB_HOURS]
+        path += f"/{told['prefix']}{told['blobs'][-1]['name']}"
+    azure.answer(path, blob_documents.refusal(*_refusal(capture.reason)))
 
 
 def _unmentioned(path: str) -> Answer | None:

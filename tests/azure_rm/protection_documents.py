@@ -3,7 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tests.azure_rm.documents import CLUSTER, LOGS_SUBSCRIPTION, STORAGE, SUBSCRIPTION, Json
+from tests.azure_rm.documents import (
+    CLUSTER,
+    LOGS_SUBSCRIPTION,
+    STORAGE,
+    SUBSCRIPTION,
+    Json,
+    workspace,
+)
 from tests.azure_rm.documents import container as plain_container
 
 __all__ = [
@@ -11,12 +18,14 @@ __all__ = [
     "action_group",
     "activity_alert",
     "assigned",
+    "dedicated_cluster",
     "definition",
     "held",
     "immutable",
     "lock",
     "query_alert",
     "role_id",
+    "workspace_in",
 ]
 
 OPERATIONS = (
@@ -204,3 +213,32 @@ def held(container: Json, *, appends: bool) -> Json:
     hold = {"hasLegalHold": True, "tags": [], "protectedAppendWritesHistory": history}
     within = {**container["properties"], "hasLegalHold": True, "legalHold": hold}
     return {**container, "properties": within}
+
+
+def workspace_in(cluster: str) -> Json:
+    """A workspace whose data a dedicated cluster holds."""
+    found = workspace()
+    found["properties"]["features"]["clusterResourceId"] = cluster
+    return found
+
+
+def dedicated_cluster(id_: str) -> Json:
+    """A dedicated cluster of Log Analytics with a key of its owner's."""
+    return {
+        "id": id_,
+        "name": id_.rsplit("/", 1)[-1],
+        "type": "Microsoft.OperationalInsights/clusters",
+        "location": "westeurope",
+        "sku": {"name": "CapacityReservation", "capacity": 100},
+        "properties": {
+            "clusterId": "d6c8a5e0-0000-4000-8000-000000000001",
+            "provisioningState": "Succeeded",
+            "isDoubleEncryptionEnabled": True,
+            "keyVaultProperties": {
+                "keyVaultUri": "https://audit-keys.vault.azure.net/",
+                "keyName": "logs",
+                "keyVersion": "",
+                "keyRsaSize": 2048,
+            },
+        },
+    }

@@ -1,9 +1,10 @@
-"""Azure on loopback: Resource Manager, Log Analytics and the authority that hands out tokens.
+"""Azure on loopback: Resource Manager, Log Analytics, Blob storage and who hands out tokens.
 
 It serves the shapes of the published REST specifications and refuses as Azure does: no token, an
 unknown path, a lacking api-version. The SDKs reach it by their own settings; nothing is patched.
 """
 
+import base64
 import json
 import re
 import ssl
@@ -19,17 +20,26 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from kcompliance.model.reading import Kind
-from tests.azure_rm import documents
+from tests.azure_rm import blob_documents, documents
 from tests.azure_rm.documents import Json, error
 from tests.servers.canned_api import Answer, whole
-from tests.servers.pki import make_pki
+from tests.servers.pki import Pki, make_pki
 
 __all__ = ["Asked", "AzureOnLoopback"]
 
 TENANT = "33333333-3333-4333-8333-333333333333"
 CLIENT = "44444444-4444-4444-8444-444444444444"
 CLIENT_SECRET = "the-client-secret"
-_TOKEN = "the-access-token"
+_TOKEN = ".".join(
+    base64.urlsafe_b64encode(part).decode().rstrip("=")
+    for part in (
+        b'{"alg":"RS256","typ":"JWT"}',
+        b'{"aud":"https://storage.azure.com","iss":"https://sts.windows.net/33333333/",'
+        b'"nbf":1700000000,"iat":1700000000,"exp":4102444800}',
+        b"a signature",
+    )
+)
+"""As far as the emulator of Blob storage looks at one."""
 _NONE_THERE = {
     "managementpolicies": error(
         "ManagementPolicyNotFound", "No ManagementPolicy found for account"
@@ -80,6 +90,11 @@ class AzureOnLoopback:
     def url(self) -> str:
         """Where all of its doors are."""
         return f"https://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def pki(self) -> Pki:
+        """Its certificate, and whose the clients trust."""
+        return self._pki
 
     @property
     def asked(self) -> list[Asked]:
@@ -138,6 +153,7 @@ class AzureOnLoopback:
             "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
             "KCOMPLIANCE_AZURE_RESOURCE_MANAGER": self.url,
             "KCOMPLIANCE_AZURE_LOG_ANALYTICS": self.url,
+            "KCOMPLIANCE_AZURE_BLOB_STORAGE": self.url,
             "REQUESTS_CA_BUNDLE": str(self._pki.ca_certificate),
             "NO_PROXY": "127.0.0.1",
         }.items():
@@ -180,6 +196,16 @@ class AzureOnLoopback:
     def answer_log(self, kind: Kind, answer: Answer) -> None:
         """What a query of Log Analytics of this kind answers, of whichever workspace."""
         self._state.queries[kind.value] = answer
+
+    def put_blobs(self, told: Mapping[Kind, Json], account: str = "auditlogs") -> None:
+        """The blobs of a cluster's audit records in a storage account."""
+        listed, sampled = told[Kind.AZURE_BLOB_HOURS], told[Kind.AZURE_BLOB_SAMPLE]
+        container = f"/{account}/{listed['container']}"
+        self.answer(container, blob_documents.listing(listed))
+        if newest := sampled["blob"]:
+            lines = blob_documents.record_lines(sampled)
+            content = blob_documents.tail(lines, newest["size"])
+            self.answer(f"{container}/{listed['prefix']}{newest['name']}", content)
 
     def answer_query(self, rows: list[list[Any]]) -> None:
         """What queries of Log Analytics answer for which there is no answer of their own."""

@@ -12,7 +12,7 @@ from kcompliance.model.azure.log_events import EVENT_FIELDS
 from kcompliance.model.finding import Status
 from kcompliance.model.reading import Kind, Raw
 from tests.azure_rm import documents, log_documents
-from tests.azure_rm.documents import CLUSTER, STORAGE, SUBSCRIPTION, WORKSPACE, error, setting
+from tests.azure_rm.documents import CLUSTER, HUB, SUBSCRIPTION, WORKSPACE, error, setting
 from tests.azure_rm.log_documents import event, sample, sound
 from tests.azure_rm.scanning import AKS_CONTROLS, Scan, live, live_and_from_bundle
 from tests.azure_rm.server import AzureOnLoopback
@@ -152,8 +152,8 @@ def _no_setting(azure: AzureOnLoopback) -> None:
     azure.usual()
 
 
-def _only_storage(azure: AzureOnLoopback) -> None:
-    azure.usual(setting("kube-audit", workspace=None, storage=STORAGE))
+def _only_event_hub(azure: AzureOnLoopback) -> None:
+    azure.usual(setting("kube-audit", workspace=None, hub=HUB))
 
 
 def _workspace_gone(azure: AzureOnLoopback) -> None:
@@ -187,7 +187,7 @@ def _groups_unknown(azure: AzureOnLoopback) -> None:
     ("situation", "status"),
     [
         pytest.param(_no_setting, MANUAL, id="no setting"),
-        pytest.param(_only_storage, MANUAL, id="only storage"),
+        pytest.param(_only_event_hub, MANUAL, id="only event hub"),
         pytest.param(_workspace_gone, ERROR, id="workspace gone"),
         pytest.param(_settings_refused, ERROR, id="settings refused"),
         pytest.param(_cluster_refused, ERROR, id="cluster refused"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kcompliance.model.finding import Confidence, Status
+from kcompliance.model.reading import Kind, Raw
 from tests.azure_rm import documents
 from tests.azure_rm import protection_documents as made
 from tests.azure_rm.documents import (
@@ -263,6 +264,47 @@ def test_another_resource_than_was_asked_for_is_an_error(
     azure.answer(CONTAINER, whole(made.immutable("insights-logs-guard")))
 
     assert live_and_from_bundle(tmp_path).statuses("KC-PRO-009", "locked") == [ERROR]
+
+
+# --- the key of a workspace ----------------------------------------------------------------------
+
+DEDICATED = f"{LOGS_GROUP}/providers/Microsoft.OperationalInsights/clusters/keys"
+
+
+def test_the_cluster_that_holds_a_workspace_is_asked_for_its_key(
+    azure: AzureOnLoopback, tmp_path: Path
+) -> None:
+    azure.usual(setting("kube-audit"))
+    azure.put(made.workspace_in(DEDICATED))
+    azure.put(made.dedicated_cluster(DEDICATED))
+
+    (found,) = live_and_from_bundle(tmp_path).captures(Kind.AZURE_DEDICATED_CLUSTER)
+
+    assert isinstance(found, Raw)
+    kept = json.loads(found.content)["properties"]["keyVaultProperties"]
+    assert (kept["keyVaultUri"], kept["keyName"]) == ("https://audit-keys.vault.azure.net/", "logs")
+
+
+def test_a_cluster_that_may_not_be_read_is_told_with_the_action(
+    azure: AzureOnLoopback, tmp_path: Path
+) -> None:
+    azure.usual(setting("kube-audit"))
+    azure.put(made.workspace_in(DEDICATED))
+    azure.refuse(DEDICATED, 403, "AuthorizationFailed")
+
+    gap = live_and_from_bundle(tmp_path).unreadable(Kind.AZURE_DEDICATED_CLUSTER)
+
+    assert gap.permission == f"Microsoft.OperationalInsights/clusters/read on {DEDICATED}"
+
+
+@pytest.mark.parametrize("id_", ["", "/subscriptions/x/c", f"{STORAGE}/../clusters/x"])
+def test_what_is_no_dedicated_cluster_is_not_asked_for(
+    azure: AzureOnLoopback, tmp_path: Path, id_: str
+) -> None:
+    azure.usual(setting("kube-audit"))
+    azure.put(made.workspace_in(id_))
+
+    assert not live_and_from_bundle(tmp_path).captures(Kind.AZURE_DEDICATED_CLUSTER)
 
 
 # --- what az printed -----------------------------------------------------------------------------

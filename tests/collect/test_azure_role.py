@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kcompliance.collect.azure import questions
 from kcompliance.collect.azure.log_queries import Tables, log_queries
-from kcompliance.collect.azure.questions import QUERY_ACTION, Question
+from kcompliance.collect.azure.questions import BLOB_ACTION, QUERY_ACTION, Question
 from tests.azure_rm.documents import CLUSTER, HUB, STORAGE, SUBSCRIPTION, WORKSPACE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -18,6 +18,7 @@ def asked() -> list[Question]:
         *questions.about_cluster(CLUSTER),
         *questions.about_subscription(SUBSCRIPTION),
         *questions.about_workspace(WORKSPACE),
+        questions.dedicated_cluster(f"{WORKSPACE}/x"),
         *questions.about_storage(STORAGE),
         *questions.about_scope(CLUSTER),
         questions.event_hub(HUB),
@@ -36,7 +37,7 @@ def test_the_role_grants_what_is_asked_and_nothing_else() -> None:
     of_tables = {f"microsoft.operationalinsights/workspaces/query/{t.lower()}/read" for t in tables}
     assert granted == {q.action.lower() for q in asked()} | {QUERY_ACTION.lower()} | of_tables
     assert all(action.endswith("/read") for action in granted)
-    assert role["DataActions"] == []
+    assert role["DataActions"] == [BLOB_ACTION]
 
 
 def test_the_documentation_names_each_action() -> None:
@@ -44,6 +45,7 @@ def test_the_documentation_names_each_action() -> None:
 
     assert {q.action for q in asked() if f"`{q.action}`" not in text} == set()
     assert f"`{QUERY_ACTION}`" in text
+    assert f"`{BLOB_ACTION}`" in text
 
 
 def test_every_version_is_pinned() -> None:

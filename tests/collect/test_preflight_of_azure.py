@@ -10,14 +10,17 @@ import pytest
 from kcompliance.collect.azure import questions
 from kcompliance.collect.cloud_needs import controls_needing
 from kcompliance.collect.cloud_reads import Source, action_of, kinds_asked
-from tests.azure_rm import documents
+from tests.azure_rm import blob_documents, documents
 from tests.azure_rm.documents import CLUSTER, HUB, STORAGE, SUBSCRIPTION, WORKSPACE, setting
+from tests.azure_rm.protection_documents import dedicated_cluster, workspace_in
 from tests.azure_rm.server import AzureOnLoopback
+from tests.captures import NOW
 from tests.cli.in_process import run
 
 pytestmark = pytest.mark.integration
 
 ROLE_ID = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/owner"
+DEDICATED = f"{WORKSPACE.rpartition('/workspaces/')[0]}/clusters/keys"
 ROLE = Path(__file__).parent.parent.parent / "deploy/azure/role.json"
 NEEDED = {action_of(k) for k in kinds_asked(Source.AZURE) if controls_needing(k)}
 
@@ -28,6 +31,9 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AzureOnLo
     with AzureOnLoopback(tmp_path) as server:
         server.environment(monkeypatch)
         server.usual(setting("group:allLogs", storage=STORAGE, hub=HUB))
+        server.put_blobs(blob_documents.sound(NOW))
+        server.put(workspace_in(DEDICATED))
+        server.put(dedicated_cluster(DEDICATED))
         scope = f"{CLUSTER}/providers/Microsoft.Authorization/roleAssignments"
         properties = {"roleDefinitionId": ROLE_ID, "principalId": "p", "scope": CLUSTER}
         server.put_list(scope, [{"id": f"{scope}/a", "properties": properties}])
@@ -51,7 +57,8 @@ def test_the_actions_are_those_of_the_role_that_is_shipped(azure: AzureOnLoopbac
 
     assert code == 0
     assert _allowed(rows, "yes") == {row["action"] for row in rows.values()} == NEEDED
-    assert set(json.loads(ROLE.read_text())["Actions"]) >= NEEDED
+    role = json.loads(ROLE.read_text())
+    assert {*role["Actions"], *role["DataActions"]} >= NEEDED
     tables = f"Microsoft.OperationalInsights/workspaces/tables/read on {WORKSPACE}"
     assert rows[tables]["controls"] == ["KC-RET-007", "KC-RET-008"]
     assert rows[tables]["place"] == WORKSPACE
@@ -63,6 +70,7 @@ def _paths() -> list[tuple[str, str]]:
         *questions.about_cluster(CLUSTER),
         *questions.about_subscription(SUBSCRIPTION),
         *questions.about_workspace(WORKSPACE),
+        questions.dedicated_cluster(DEDICATED),
         *questions.about_storage(STORAGE),
         *questions.about_scope(CLUSTER),
         questions.event_hub(HUB),
@@ -85,6 +93,15 @@ def test_an_action_that_is_refused_is_named(azure: AzureOnLoopback, action: str,
         if row["allowed"] == "unknown":
             assert row["reason"].startswith("not reached: not allowed")
             assert row["place"] is None
+
+
+def test_who_may_not_read_blobs_is_told_so(azure: AzureOnLoopback) -> None:
+    path = f"/auditlogs/{blob_documents.CONTAINER}"
+    azure.answer(path, blob_documents.refusal(403, "AuthorizationPermissionMismatch"))
+
+    code, rows = _preflight()
+
+    assert (code, _allowed(rows, "no")) == (3, {questions.BLOB_ACTION})
 
 
 def test_what_goes_wrong_otherwise_is_not_known(azure: AzureOnLoopback) -> None:

@@ -20,10 +20,7 @@ from kcompliance.model.finding import Finding
 from tests.contracts.loopback import Loopback, findings_of, loopback, why_not_live
 from tests.contracts.situations import NAMED, Cell, Situation, cells, situations
 
-_NO_MONITORS = "what OpenSearch's alerting watches for is not asked, so that the best is manual"
-NOT_REACHABLE: Mapping[Cell, str] = {
-    Cell("KC-PRO-014", "opensearch", "pass"): _NO_MONITORS,
-}
+NOT_REACHABLE: Mapping[Cell, str] = {}
 """Verdicts that no case can show, and why."""
 _ASKED = "a live scan always asks; only files can be without the answer"
 ONLY_SAVED: Mapping[Cell, str] = {

@@ -10,7 +10,6 @@ from kcompliance.checks.interface import check
 from kcompliance.model.cluster import Cluster
 from kcompliance.model.control import Platform
 from kcompliance.model.event_store.timeline import (
-    BIN,
     HOUR,
     Hole,
     Source,
@@ -87,28 +86,43 @@ def _gaps(
     counted = min(timedelta(days=params.window_days), timeline.counted)
     begin = asked - counted
     older = times.oldest is not None and times.oldest < begin
-    bins = [start for start in timeline.bins if begin - BIN <= start <= asked]
+    bins = [start for start in timeline.bins if begin - timeline.width <= start <= asked]
     evidence = evidence_of(
         seen.raw,
         f"{timeline.place} of {timeline.field}",
-        f"{len(bins)} bins of five minutes have events",
+        f"{len(bins)} bins of {_words(timeline.width)} have events",
     )
     if not bins:
         because = f"no event of the last {counted.days} days is in it"
         return Finding.failed(store.name, because, evidence, aspect="gaps")
     longest = timedelta(minutes=params.max_gap_minutes)
-    every = holes(bins, BIN, longest, (begin if older else None, None))
+    every = holes(bins, timeline.width, longest, (begin if older else None, None))
     unexplained = [hole for hole in every if not explained(hole, windows, longest)]
     if unexplained:
         evidence += evidence_of(seen.raw, timeline.place, f"nothing from {unexplained[0]}")
         because = f"nothing was recorded from {_shown(unexplained)}"
         return Finding.failed(store.name, because, evidence, aspect="gaps")
-    because = f"from {min(bins):%Y-%m-%d %H:%M}Z to {max(bins) + BIN:%Y-%m-%d %H:%M}Z no gap is "
-    because += f"longer than {params.max_gap_minutes} minutes"
+    because = f"from {min(bins):%Y-%m-%d %H:%M}Z to {max(bins) + timeline.width:%Y-%m-%d %H:%M}Z "
+    because += _no_gap(timeline, params)
     notes = tuple(f"maintenance explains the gap from {hole}" for hole in every)
+    if timeline.width == HOUR:
+        notes += ("by the hour in which events came: a gap within two hours is not seen",)
     if timeline.field == "@timestamp":
         notes += ("by @timestamp: when an agent read the events, which hides what came late",)
     return Finding.passed(store.name, because, evidence, aspect="gaps", notes=notes)
+
+
+def _no_gap(timeline: Timeline, params: Params) -> str:
+    """What is seen by bins of this width: of hours only that each has something, or most have."""
+    if timeline.width < HOUR:
+        return f"no gap is longer than {params.max_gap_minutes} minutes"
+    if timedelta(minutes=params.max_gap_minutes) < HOUR:
+        return "something came in each hour"
+    return f"hours without events last for {params.max_gap_minutes} minutes at most"
+
+
+def _words(width: timedelta) -> str:
+    return "an hour" if width == HOUR else "five minutes"
 
 
 def _volume(store: EventStore, seen: Seen[Timeline], params: Params) -> Finding:

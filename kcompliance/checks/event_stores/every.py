@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from kcompliance.checks.event_stores.interface import EventStore
+from kcompliance.checks.event_stores.of_aks import aks_events
 from kcompliance.checks.event_stores.of_cloudwatch import cloudwatch_events
-from kcompliance.checks.event_stores.of_log_analytics import log_analytics_events
 from kcompliance.checks.event_stores.of_search import search_events
 from kcompliance.checks.search_sight import no_store
 from kcompliance.model.cluster import Cluster
@@ -15,7 +15,7 @@ __all__ = ["event_stores", "no_event_store", "seen_event_stores"]
 
 Finder = Callable[[Cluster, tuple[str, ...]], Iterator[EventStore | Finding]]
 
-_FINDERS: Final[tuple[Finder, ...]] = (search_events, log_analytics_events, cloudwatch_events)
+_FINDERS: Final[tuple[Finder, ...]] = (search_events, aks_events, cloudwatch_events)
 """Each yields the stores of one service, and findings on those that do not answer."""
 
 

@@ -7,6 +7,7 @@ something could not be read, a question where it is not in what was given.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Protocol
 
 from kcompliance.model.event_store.events import Event
@@ -15,7 +16,18 @@ from kcompliance.model.finding import Evidence, Finding, evidence_of
 from kcompliance.model.reading import Raw, Seen
 from kcompliance.model.retention import FOREVER
 
-__all__ = ["EventStore", "Sampled", "Sources", "Times"]
+__all__ = ["Delivery", "EventStore", "Sampled", "Sources", "Times"]
+
+
+class Delivery(Enum):
+    """How events get to a store, by which it is judged how long they may take."""
+
+    OWN = auto()
+    """A forwarder of the cluster's own."""
+    CLOUD = auto()
+    """A provider delivers them, which takes longer."""
+    HOURLY = auto()
+    """A provider files them by the hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +39,8 @@ class Sampled:
     raws: Mapping[str, Raw]
     """By the place of an event: the answer that it is in."""
     asked: datetime
+    arrived_by: bool = False
+    """event.ingested is the latest that an event can have arrived, which may have been before."""
 
     def quote(self, event: Event, what: str) -> tuple[Evidence, ...]:
         """One of the events as evidence."""
@@ -70,8 +84,8 @@ class EventStore(Protocol):
         """The resource of its findings."""
 
     @property
-    def is_cloud(self) -> bool:
-        """Whether a provider delivers the events to it, which takes longer."""
+    def delivery(self) -> Delivery:
+        """Who delivers the events to it."""
 
     def sampled(self, aspect: str) -> Sampled | Finding:
         """The newest events, and others by chance where there are any."""
@@ -80,7 +94,7 @@ class EventStore(Protocol):
         """The oldest and the newest event."""
 
     def timeline(self, aspect: str) -> Seen[Timeline] | Finding:
-        """How many events there were in each five minutes of a month, or of less."""
+        """How many events there were in each bin of a month, or of less."""
 
     def sources(self, aspect: str) -> Sources | Finding:
         """What each API server sent; not asked where a provider runs them as it wills."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from kcompliance.checks.eks import not_given
-from kcompliance.checks.event_stores.interface import EventStore, Sampled, Sources, Times
+from kcompliance.checks.event_stores.interface import Delivery, EventStore, Sampled, Sources, Times
 from kcompliance.model.aws.answers import COLLECTOR, Fields, answers
 from kcompliance.model.aws.cluster_settings import EksCluster, eks_cluster
 from kcompliance.model.aws.log_group import LogGroup, log_group
@@ -67,9 +67,9 @@ class CloudWatchEvents:
         return self.described.log_group
 
     @property
-    def is_cloud(self) -> bool:
+    def delivery(self) -> Delivery:
         """EKS delivers to it."""
-        return True
+        return Delivery.CLOUD
 
     def sampled(self, aspect: str) -> Sampled | Finding:
         """The newest events."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kcompliance.checks.event_stores.interface import Sampled, Sources, Times
+from kcompliance.checks.event_stores.interface import Delivery, Sampled, Sources, Times
 from kcompliance.checks.search_sight import red
 from kcompliance.checks.trail_stores import searched, seen_stores_that_answer
 from kcompliance.model.cluster import Cluster, NotAsked
@@ -42,9 +42,9 @@ class SearchEvents:
         return self.store.name
 
     @property
-    def is_cloud(self) -> bool:
+    def delivery(self) -> Delivery:
         """Its owner's forwarder delivers to it."""
-        return False
+        return Delivery.OWN
 
     def sampled(self, aspect: str) -> Sampled | Finding:
         """The newest events and those of a month that were chosen at random."""

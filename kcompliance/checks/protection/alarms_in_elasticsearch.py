@@ -6,10 +6,16 @@ from typing import Final
 from kcompliance.checks.protection.search_server_is_secured import access_audit
 from kcompliance.checks.trail_stores import answered, stores_to_judge
 from kcompliance.model.cluster import Cluster
-from kcompliance.model.finding import Finding, Status, evidence_of
-from kcompliance.model.reading import Absent, Kind
-from kcompliance.model.search.view import SearchStore, stores_of
-from kcompliance.model.search.watches import watched
+from kcompliance.model.finding import Evidence, Finding, Status, evidence_of
+from kcompliance.model.reading import Absent, Kind, Raw, Seen
+from kcompliance.model.search.monitors import MONITORED_ACTIONS, monitored
+from kcompliance.model.search.recorded_calls import (
+    RecordedCalls,
+    calls_of_config,
+    calls_of_nodes,
+)
+from kcompliance.model.search.view import Fields, SearchStore, stores_of
+from kcompliance.model.search.watches import Watched, watched
 
 __all__ = ["ASPECT", "alarms_in_elasticsearch"]
 
@@ -19,6 +25,11 @@ _QUESTION: Final = (
     "policy or changes an ingest pipeline? Show the enabled rule: GET KIBANA/api/"
     "detection_engine/rules/_find, or the monitor of OpenSearch, and whom it tells."
 )
+_PLURAL: Final = {"watch": "watches", "monitor": "monitors"}
+_NONE: Final = {
+    Kind.ELASTICSEARCH_WATCHES: "it has no watches, and Kibana's rules are not asked",
+    Kind.ELASTICSEARCH_MONITORS: "it has no monitors",
+}
 
 
 def alarms_in_elasticsearch(cluster: Cluster) -> Iterator[Finding]:
@@ -44,27 +55,84 @@ def _of_store(store: SearchStore) -> Finding:
         return Finding.failed(store.name, because, audit.evidence, aspect=ASPECT)
     if audit.status is not Status.PASS:
         return audit
-    if store.is_opensearch:
-        because = "its access audit is on; what its alerting watches for is not asked"
-        return Finding.manual(store.name, because, _QUESTION, audit.evidence, aspect=ASPECT)
-    found = answered(store, Kind.ELASTICSEARCH_WATCHES, ASPECT)
+    kind = Kind.ELASTICSEARCH_MONITORS if store.is_opensearch else Kind.ELASTICSEARCH_WATCHES
+    found = answered(store, kind, ASPECT)
     if isinstance(found, Finding):
         return found
     if isinstance(found, Absent):
-        because = "its access audit is on; it has no watches, and Kibana's rules are not asked"
+        because = f"its access audit is on; {_NONE[kind]}"
         return Finding.manual(store.name, because, _QUESTION, audit.evidence, aspect=ASPECT)
-    told = watched(found.value, store.patterns[0] if store.patterns else "k8s-audit")
+    judge = _of_monitors if store.is_opensearch else _of_watches
+    return judge(store, found, audit.evidence)
+
+
+def _of_watches(store: SearchStore, found: Seen[Fields], evidence: tuple[Evidence, ...]) -> Finding:
+    told = watched(found.value, _index(store))
     if isinstance(told, str):
         return Finding.error(found.raw.origin.resource, told, aspect=ASPECT)
+    return _verdict(store, told, evidence + _shown(found.raw, told, "watches"), "watch")
+
+
+def _of_monitors(
+    store: SearchStore, found: Seen[Fields], evidence: tuple[Evidence, ...]
+) -> Finding:
+    """What the audit leaves out no monitor can see; it is asked for where that decides."""
+    told = monitored(found.value, _index(store), None)
+    if not isinstance(told, str) and not told.unwatched:
+        recorded = _recorded(store)
+        if isinstance(recorded, Finding):
+            return recorded
+        calls = recorded.value
+        evidence += evidence_of(recorded.raw, "categories off", ", ".join(sorted(calls.off)))
+        unrecorded = [each for each in MONITORED_ACTIONS if not calls.categories(each)]
+        if unrecorded:
+            because = f"its access audit does not record all of {', '.join(unrecorded)}"
+            because += ", so that no monitor of it can tell"
+            return Finding.manual(store.name, because, _QUESTION, evidence, aspect=ASPECT)
+        told = monitored(found.value, _index(store), calls)
+    if isinstance(told, str):
+        return Finding.error(found.raw.origin.resource, told, aspect=ASPECT)
+    return _verdict(store, told, evidence + _shown(found.raw, told, "monitors"), "monitor")
+
+
+def _recorded(store: SearchStore) -> Seen[RecordedCalls] | Finding:
+    """What OpenSearch's access audit records."""
+    config = answered(store, Kind.ELASTICSEARCH_AUDIT_CONFIG, ASPECT)
+    if isinstance(config, Seen):
+        calls = calls_of_config(config.value)
+        if calls is not None:
+            return Seen(value=calls, raw=config.raw)
+        because = "no configuration of an access audit in it"
+        return Finding.error(config.raw.origin.resource, because, aspect=ASPECT)
+    if isinstance(config, Finding):
+        return config
+    nodes = answered(store, Kind.ELASTICSEARCH_NODE_SETTINGS, ASPECT)
+    if isinstance(nodes, Absent):
+        return Finding.error(store.name, nodes.reason, aspect=ASPECT)
+    if isinstance(nodes, Finding):
+        return nodes
+    return Seen(value=calls_of_nodes(nodes.value), raw=nodes.raw)
+
+
+def _index(store: SearchStore) -> str:
+    return store.patterns[0] if store.patterns else "k8s-audit"
+
+
+def _shown(raw: Raw, told: Watched, what: str) -> tuple[Evidence, ...]:
     names = sorted({name for names in told.by.values() for name in names})
-    evidence = audit.evidence
-    evidence += evidence_of(found.raw, "watches", ", ".join(names) or "none that surely tells")
+    return evidence_of(raw, what, ", ".join(names) or "none that surely tells")
+
+
+def _verdict(
+    store: SearchStore, told: Watched, evidence: tuple[Evidence, ...], what: str
+) -> Finding:
     if told.unwatched:
         perhaps = sorted({name for names in told.perhaps.values() for name in names})
-        because = f"no watch surely raises an alarm on {', '.join(told.unwatched)}"
+        because = f"no {what} surely raises an alarm on {', '.join(told.unwatched)}"
         because += f"; perhaps {', '.join(perhaps)}" if perhaps else ""
         return Finding.manual(store.name, because, _QUESTION, evidence, aspect=ASPECT)
-    because = f"watches tell somebody of every such change: {', '.join(names)}"
+    names = ", ".join(sorted({name for names in told.by.values() for name in names}))
+    because = f"{_PLURAL[what]} tell somebody of every such change: {names}"
     return Finding.passed(store.name, because, evidence, aspect=ASPECT)
 
 

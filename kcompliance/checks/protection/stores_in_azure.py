@@ -14,12 +14,13 @@ from kcompliance.model.azure.store_settings import (
     AccountSettings,
     WorkspaceSettings,
     account_settings_of,
+    cluster_key_of,
     workspace_settings_of,
 )
 from kcompliance.model.azure.trail import Trail
-from kcompliance.model.cluster import Cluster
-from kcompliance.model.finding import Finding, evidence_of
-from kcompliance.model.reading import Raw, Seen, Unreadable
+from kcompliance.model.cluster import Cluster, NotAsked
+from kcompliance.model.finding import Evidence, Finding, evidence_of
+from kcompliance.model.reading import Absent, Kind, Raw, Seen, Unreadable
 
 __all__ = ["stores_in_azure"]
 
@@ -64,7 +65,7 @@ def _of(
                 )
             case DestinationKind.WORKSPACE:
                 workspace = workspace_settings_of(look.value)
-                yield _workspace_keys(destination.id, workspace, look.raw, require_cmk=require_cmk)
+                yield _workspace_keys(trail, destination.id, workspace, look.raw, own=require_cmk)
                 yield _workspace_doors(
                     destination.id, workspace, look.raw, private=require_private_network
                 )
@@ -102,21 +103,46 @@ def _account_keys(id_: str, account: AccountSettings, raw: Raw, *, require_cmk: 
 
 
 def _workspace_keys(
-    id_: str, workspace: WorkspaceSettings, raw: Raw, *, require_cmk: bool
+    trail: Trail, id_: str, workspace: WorkspaceSettings, raw: Raw, *, own: bool
 ) -> Finding:
     shown = workspace.dedicated_cluster or "none"
     evidence = evidence_of(raw, "features.clusterResourceId", shown)
-    if require_cmk and workspace.dedicated_cluster is None:
+    if own and workspace.dedicated_cluster is None:
         because = (
             "it is encrypted with a key of Azure's, as it is in no dedicated cluster, and "
             "require_cmk asks for one of your own"
         )
         return Finding.failed(id_, because, evidence, aspect="encrypted")
-    if require_cmk:
-        because = f"not collected yet: the key of the dedicated cluster {shown}"
-        return Finding.error(id_, because, evidence, aspect="encrypted")
+    if own:
+        return _cluster_keys(trail, id_, shown, evidence)
     because = "Azure encrypts every workspace, and nobody can switch that off"
     return Finding.passed(id_, because, evidence, aspect="encrypted")
+
+
+def _cluster_keys(trail: Trail, id_: str, cluster: str, evidence: tuple[Evidence, ...]) -> Finding:
+    """The key of the dedicated cluster that a workspace is in."""
+    found = trail.estate.find(Kind.AZURE_DEDICATED_CLUSTER, cluster, cluster_key_of)
+    if isinstance(found, Unreadable):
+        return Finding.unreadable(found, aspect="encrypted")
+    if isinstance(found, NotAsked):
+        because = f"its dedicated cluster {cluster} is not in what was given"
+        question = f"What does `az resource show --ids {cluster} -o json` print?"
+        return Finding.manual(id_, because, question, evidence, aspect="encrypted")
+    if isinstance(found, Absent):
+        because = f"it names the dedicated cluster {cluster}, which cannot be found"
+        return Finding.error(id_, because, evidence, aspect="encrypted")
+    evidence += evidence_of(found.raw, "keyVaultProperties", found.value.name or "none")
+    if found.value.name is None:
+        because = f"its dedicated cluster {cluster} is encrypted with a key of Azure's, and "
+        because += "require_cmk asks for one of your own"
+        return Finding.failed(id_, because, evidence, aspect="encrypted")
+    if found.value.state.lower() != "succeeded":
+        because = f"its dedicated cluster {cluster} is {found.value.state}: its key may not be in "
+        because += "use yet"
+        return Finding.error(id_, because, evidence, aspect="encrypted")
+    because = "its dedicated cluster is encrypted with a key of your own key vault"
+    note = "what it got before it was linked to the cluster is encrypted with a key of Azure's"
+    return Finding.passed(id_, because, evidence, aspect="encrypted", notes=(note,))
 
 
 # --- doors -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ __all__ = ["Cloud", "cloud_of"]
 CLOUD: Final = "AZURE_CLOUD"
 RESOURCE_MANAGER: Final = "KCOMPLIANCE_AZURE_RESOURCE_MANAGER"
 LOG_ANALYTICS: Final = "KCOMPLIANCE_AZURE_LOG_ANALYTICS"
+BLOB_STORAGE: Final = "KCOMPLIANCE_AZURE_BLOB_STORAGE"
 AUDIENCE: Final = "KCOMPLIANCE_AZURE_AUDIENCE"
 AUTHORITY: Final = "AZURE_AUTHORITY_HOST"
 
@@ -26,6 +27,10 @@ class Cloud:
     log_analytics: str
     log_analytics_audience: str
     authority: str
+    blob_suffixes: tuple[str, ...]
+    """How the hosts of Blob storage end; a token goes to no other."""
+    blob_storage: str | None = None
+    """Where the accounts are instead, each below its name."""
     well_known: bool = True
     """Microsoft's own authority, which can be asked whether an authority is one."""
 
@@ -36,6 +41,7 @@ _PUBLIC: Final = Cloud(
     log_analytics="https://api.loganalytics.io",
     log_analytics_audience="https://api.loganalytics.io",
     authority="https://login.microsoftonline.com",
+    blob_suffixes=("blob.core.windows.net", "blob.storage.azure.net"),
 )
 _GOVERNMENT: Final = Cloud(
     resource_manager="https://management.usgovcloudapi.net",
@@ -43,6 +49,7 @@ _GOVERNMENT: Final = Cloud(
     log_analytics="https://api.loganalytics.us",
     log_analytics_audience="https://api.loganalytics.us",
     authority="https://login.microsoftonline.us",
+    blob_suffixes=("blob.core.usgovcloudapi.net",),
 )
 _CHINA: Final = Cloud(
     resource_manager="https://management.chinacloudapi.cn",
@@ -50,6 +57,7 @@ _CHINA: Final = Cloud(
     log_analytics="https://api.loganalytics.azure.cn",
     log_analytics_audience="https://api.loganalytics.azure.cn",
     authority="https://login.chinacloudapi.cn",
+    blob_suffixes=("blob.core.chinacloudapi.cn",),
 )
 _CLOUDS: Final[Mapping[str, Cloud]] = {
     "azurecloud": _PUBLIC,
@@ -82,6 +90,8 @@ def cloud_of(environment: Mapping[str, str] | None = None) -> Cloud:
         log_analytics=analytics or cloud.log_analytics,
         log_analytics_audience=cloud.log_analytics_audience,
         authority=authority or cloud.authority,
+        blob_suffixes=cloud.blob_suffixes,
+        blob_storage=_address(environment, BLOB_STORAGE),
         well_known=authority is None or authority in _AUTHORITIES,
     )
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from kcompliance.collect.azure import questions
 from kcompliance.collect.azure.address import AksCluster, AksSearch, is_cluster_id
+from kcompliance.collect.azure.blobs import ask_blobs
 from kcompliance.collect.azure.cloud import cloud_of
 from kcompliance.collect.azure.connection import (
     Answer,
@@ -21,7 +22,16 @@ from kcompliance.collect.azure.log_queries import AUDIT_TABLES, Tables, log_quer
 from kcompliance.collect.azure.questions import Question
 from kcompliance.collect.azure.sampling import trim_sample
 from kcompliance.collect.interface import Collected, Progress
-from kcompliance.model.azure.answer import Resource, WrongAnswer, parts, resources_in, text
+from kcompliance.model.azure.answer import (
+    Resource,
+    WrongAnswer,
+    kind_of_id,
+    parts,
+    resources_in,
+    text,
+)
+from kcompliance.model.azure.audit_blobs import audit_category, blobs_place
+from kcompliance.model.azure.blob_storage import container_of
 from kcompliance.model.azure.diagnostics import (
     DestinationKind,
     Shipped,
@@ -31,6 +41,7 @@ from kcompliance.model.azure.diagnostics import (
 )
 from kcompliance.model.azure.log_analytics import ANALYTICS, audit_tables, table_of, workspace_of
 from kcompliance.model.azure.resource_id import ResourceId, key, parse_resource_id
+from kcompliance.model.azure.store_settings import workspace_settings_of
 from kcompliance.model.control import Platform
 from kcompliance.model.reading import Absent, Capture, Kind, Origin, Raw, Unreadable
 
@@ -39,6 +50,7 @@ __all__ = ["collect_aks"]
 T = TypeVar("T")
 
 MOST_ROLES = 500
+_DEDICATED = Kind.AZURE_DEDICATED_CLUSTER
 
 
 def collect_aks(
@@ -210,6 +222,9 @@ def _of_cluster(work: _Work, id_: str) -> Iterator[Capture]:
         if kind is DestinationKind.WORKSPACE:
             sent = audit_tables(_shipped(settings, categories), destination)
             yield from _of_log(work, captures, id_, sent.tables if sent else ())
+            yield from _dedicated_clusters(work, captures)
+        if kind is DestinationKind.STORAGE:
+            yield from _of_blobs(work, captures[0], id_, _shipped(settings, categories))
         subscription = ResourceId(destination).subscription
         if alive and subscription.lower() not in (each.lower() for each in subscriptions):
             subscriptions.append(subscription)
@@ -263,6 +278,30 @@ def _of_log(
     customer = next((c for c in _read(workspace, lambda r: workspace_of(r).customer_id)), None)
     for kind, kql in log_queries(cluster, _to_query(tables, needed)):
         yield work.query(kind, workspace.origin.resource, customer, cluster, kql)
+
+
+def _of_blobs(work: _Work, account: Capture, cluster: str, sent: Shipped) -> Iterator[Capture]:
+    """What the audit records in a storage account tell, by rights of their own."""
+    place = account.origin.resource
+    category = audit_category(sent, place)
+    for resource in _read(account, lambda each: each) if category else ():
+        path = blobs_place(place, container_of(category or ""), cluster)
+        work.progress(path)
+        answers = ask_blobs(work.connection, resource, category or "", cluster, work.now)
+        for kind, answer in answers:
+            asked = Question(
+                kind=kind, path=path, version="", action=questions.BLOB_ACTION, none_codes=None
+            )
+            yield work.capture(asked, answer)
+
+
+def _dedicated_clusters(work: _Work, captures: Iterable[Capture]) -> Iterator[Capture]:
+    """What holds the data of a workspace, where that is one's own."""
+    for workspace in captures:
+        if workspace.origin.kind is Kind.AZURE_WORKSPACE:
+            for id_ in _read(workspace, lambda r: workspace_settings_of(r).dedicated_cluster):
+                if id_ and parse_resource_id(id_) and kind_of_id(id_) is _DEDICATED:
+                    yield work.ask(questions.dedicated_cluster(id_))
 
 
 def _to_query(tables: Iterable[Capture], needed: Iterable[str]) -> Tables:

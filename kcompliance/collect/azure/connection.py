@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from azure.identity import DefaultAzureCredential
     from azure.mgmt.core import ARMPipelineClient
 
-__all__ = ["Answer", "Connection", "Failed", "NotThere", "Outcome", "open_connection"]
+__all__ = ["Answer", "Connection", "Failed", "NotThere", "Outcome", "first_line", "open_connection"]
 
 CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 10, 60, 120
 QUERY_SECONDS = 120
@@ -129,6 +129,11 @@ class Connection:
             return Failed("Log Analytics answered a part of the query only")
         return _answer(document, trim(document))
 
+    @property
+    def credential(self) -> "DefaultAzureCredential":
+        """The identity, for what the SDK of a service asks."""
+        return self._credential
+
     def close(self) -> None:
         """Give the sockets back."""
         self._manager.close()
@@ -223,7 +228,7 @@ def open_connection(cloud: Cloud) -> Connection | str:
             authority=cloud.authority, disable_instance_discovery=not cloud.well_known or None
         )
     except ValueError as error:
-        return f"no usable credentials: {_first_line(error)}"
+        return f"no usable credentials: {first_line(error)}"
     return Connection(
         cloud,
         _client(cloud.resource_manager, credential, cloud.audience),
@@ -282,10 +287,10 @@ def _asked(
         with response:
             content = _body(response)
     except ClientAuthenticationError as error:
-        return Failed(f"no token: {_first_line(error)}", hopeless=True)
+        return Failed(f"no token: {first_line(error)}", hopeless=True)
     except ServiceRequestError as error:
         host = urlsplit(request.url).netloc
-        return Failed(f"{host} did not answer: {_first_line(error)}", hopeless=True)
+        return Failed(f"{host} did not answer: {first_line(error)}", hopeless=True)
     except ServiceResponseError as error:
         late = "Timeout" in type(error.inner_exception).__name__ and request.method == "POST"
         return Failed(f"half an answer: {type(error).__name__}", overloaded=late)
@@ -353,7 +358,7 @@ def _error_of(content: bytes) -> tuple[str, str]:
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What an error of the SDK says, without addresses of objects and parts of URLs."""
     told = getattr(error, "message", None) or str(error)
     lines = [line.strip() for line in str(told).splitlines() if line.strip()]

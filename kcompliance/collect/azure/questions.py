@@ -12,6 +12,7 @@ from kcompliance.model.azure.log_analytics import TABLES
 from kcompliance.model.reading import Kind
 
 __all__ = [
+    "BLOB_ACTION",
     "QUERY_ACTION",
     "Question",
     "about_cluster",
@@ -21,6 +22,7 @@ __all__ = [
     "about_subscription",
     "about_workspace",
     "action_group",
+    "dedicated_cluster",
     "event_hub",
     "search",
 ]
@@ -163,6 +165,16 @@ def about_workspace(id_: str) -> tuple[Question, ...]:
     )
 
 
+def dedicated_cluster(id_: str) -> Question:
+    """The cluster that holds the data of a workspace."""
+    return Question(
+        kind=Kind.AZURE_DEDICATED_CLUSTER,
+        path=id_,
+        version="2022-10-01",
+        action="Microsoft.OperationalInsights/clusters/read",
+    )
+
+
 def about_storage(id_: str) -> tuple[Question, ...]:
     """The account, and behind it what is in it; never its keys."""
     service = f"{id_}/blobServices/default"
@@ -244,3 +256,6 @@ def about_role(id_: str) -> Question:
 
 QUERY_ACTION: Final = "Microsoft.OperationalInsights/workspaces/query/read"
 """To query a workspace; besides, each table needs an action of its own."""
+
+BLOB_ACTION: Final = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"
+"""To list and read blobs: an action on data, which neither Reader nor Owner includes."""

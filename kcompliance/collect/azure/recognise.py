@@ -17,7 +17,7 @@ __all__ = ["azure_answer"]
 _OURS: Final = re.compile(
     rb'"id"\s*:\s*"/subscriptions/[^"]*/providers/Microsoft\.(?:ContainerService/managedClusters/[^/"]+"'
     rb"|Insights/(?:diagnosticSettings|activityLogAlerts|actionGroups|scheduledQueryRules)"
-    rb"|OperationalInsights/workspaces/|Storage/storageAccounts/|EventHub/namespaces/"
+    rb"|OperationalInsights/(?:workspaces|clusters)/|Storage/storageAccounts/|EventHub/namespaces/"
     rb"|Authorization/(?:roleAssignments|roleDefinitions|locks)/)",
     re.IGNORECASE,
 )

@@ -1,8 +1,9 @@
 """Asks a search server one question at a time; whatever comes of it is one capture.
 
 What a server does not have it answers with 400, 404 or 405 (measured: Elasticsearch 9 and
-OpenSearch 3 answer 400 and 405 for routes that they do not know), a serverless one with 410. That
-is an `Absent`. 401 and 403 mean that one may not look, which is an `Unreadable`; the two never mix.
+OpenSearch 3 answer 400 and 405 for routes that they do not know), a serverless one with 410, a
+plugin with 501 where it is not set up for it. That is an `Absent`. 401 and 403 mean that one may
+not look, which is an `Unreadable`; the two never mix.
 """
 
 import json
@@ -23,7 +24,7 @@ __all__ = ["COLLECTOR", "Asking", "Json", "Trimmed", "connected"]
 
 COLLECTOR: Final = "elasticsearch"
 _LARGEST: Final = 64 * 1024 * 1024
-_NO_SUCH_FEATURE: Final = {400, 404, 405, 410}
+_NO_SUCH_FEATURE: Final = {400, 404, 405, 410, 501}
 _AFTER_A_FAILURE: Final = timedelta(seconds=2)
 
 Json = dict[str, Any]

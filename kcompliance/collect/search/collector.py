@@ -102,8 +102,7 @@ def _answers(
             if isinstance(answer, Raw) and question.kind is Kind.ELASTICSEARCH_SETTINGS:
                 settings = _json(answer)
             yield answer
-    if product is Product.ELASTICSEARCH:
-        yield _watches(asking)
+    yield _watching(asking, product)
     if not nothing:
         progress(f"{asking.store} events")
         yield from _trail(asking, now)
@@ -121,6 +120,7 @@ _NOT_PLAIN: Final = {
     Kind.ELASTICSEARCH_SAMPLE,
     Kind.ELASTICSEARCH_RANDOM_SAMPLE,
     Kind.ELASTICSEARCH_WATCHES,
+    Kind.ELASTICSEARCH_MONITORS,
     Kind.ELASTICSEARCH_ANONYMOUS,
 }
 
@@ -175,10 +175,14 @@ def _trail(asking: Asking, now: datetime) -> Iterator[Capture]:
     yield from ask_trail(asking, fields, now)
 
 
-def _watches(asking: Asking) -> Capture:
-    """All watches: the server would show ten."""
-    question = BY_KIND[Kind.ELASTICSEARCH_WATCHES][0]
-    return asking.ask(question, TRIMMED[question.kind], body={"size": MAX_WATCHES})
+def _watching(asking: Asking, product: Product) -> Capture:
+    """All watches or monitors: the server would show ten."""
+    if product is Product.ELASTICSEARCH:
+        question, body = BY_KIND[Kind.ELASTICSEARCH_WATCHES][0], {}
+    else:
+        question = BY_KIND[Kind.ELASTICSEARCH_MONITORS][0]
+        body = {"query": {"match_all": {}}, "track_total_hits": True}
+    return asking.ask(question, TRIMMED[question.kind], body={"size": MAX_WATCHES, **body})
 
 
 def _anonymous(asking: Asking, options: ConnectionOptions) -> Capture:

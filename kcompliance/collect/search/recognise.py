@@ -21,7 +21,7 @@ _OURS: Final = re.compile(
     rb'"(operation_mode|phases|data_streams|snapshots|snapshot_policies|processors|tagline'
     rb"|sm_policy|policy_id|next_execution_millis|number_of_data_nodes|role_descriptors"
     rb"|creation_date|index\.creation_date|managed|aliases|_shards|aggregations|cluster|type"
-    rb'|aggregatable|username|persistent|destructive_requires_name|xpack\.security\.enabled|enabled)"'
+    rb'|aggregatable|username|persistent|destructive_requires_name|xpack\.security\.enabled|enabled|enable_transport)"'
 )
 _NOBODY_ELSES: Final = re.compile(
     rb'You Know, for Search|"phase_execution"|"data_streams"\s*:|"index\.lifecycle\.name"'
@@ -140,6 +140,16 @@ def _search(*aggregations: str) -> Test:
     return test
 
 
+def _monitors(found: Mapping[str, Any]) -> bool:
+    """Records of the index in which the alerting plugin keeps them."""
+    hits = _at(found, "hits", "hits")
+    return (
+        isinstance(hits, list)
+        and bool(hits)
+        and all(_at(hit, "_index") == ".opendistro-alerting-config" for hit in hits)
+    )
+
+
 def _sample(found: Mapping[str, Any]) -> bool:
     hits = _at(found, "hits", "hits")
     return "_shards" in found and isinstance(hits, list) and bool(hits)
@@ -160,6 +170,7 @@ _TESTS: Final[tuple[tuple[Kind, Test], ...]] = (
     (Kind.ELASTICSEARCH_HISTOGRAM, _search("bins")),
     (Kind.ELASTICSEARCH_SOURCES, _search("sources")),
     (Kind.ELASTICSEARCH_TERMS, _search("coverage")),
+    (Kind.ELASTICSEARCH_MONITORS, _monitors),
     (Kind.ELASTICSEARCH_SAMPLE, _sample),
     (
         Kind.ELASTICSEARCH_HEALTH,
@@ -200,6 +211,10 @@ _TESTS: Final[tuple[tuple[Kind, Test], ...]] = (
     (
         Kind.ELASTICSEARCH_CLUSTER_SETTINGS,
         lambda f: {"persistent", "transient"} <= set(f) <= {"persistent", "transient", "defaults"},
+    ),
+    (
+        Kind.ELASTICSEARCH_AUDIT_CONFIG,
+        lambda f: isinstance(_at(f, "config", "audit", "enable_transport"), bool),
     ),
     (Kind.ELASTICSEARCH_LICENSE, lambda found: isinstance(_at(found, "license", "type"), str)),
     (

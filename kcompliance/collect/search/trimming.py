@@ -278,6 +278,50 @@ def _watches(answer: Json) -> list[str]:
     return _overwrite_secrets(answer)
 
 
+def _monitors(answer: Json) -> list[str]:
+    """What a monitor looks for; of its actions only that they send something somewhere."""
+    hits = answer.get("hits")
+    for hit in _values(hits.get("hits") if isinstance(hits, dict) else None):
+        _keep(hit, "_index", "_id", "_source")
+        source = hit.get("_source") if isinstance(hit, dict) else None
+        inner = source.get("monitor") if isinstance(source, dict) else None
+        _monitor(inner if isinstance(inner, dict) else source)
+    return _overwrite_secrets(answer)
+
+
+def _monitor(monitor: object) -> None:
+    _keep(
+        monitor,
+        *("type", "name", "monitor_type", "enabled", "schedule", "inputs", "triggers", "monitor"),
+    )
+    for each in _values(monitor.get("inputs") if isinstance(monitor, dict) else None):
+        if isinstance(each, dict) and "uri" in each:
+            each["uri"] = {}
+        _keep(each, "search", "doc_level_input", "uri")
+    for wrapped in _values(monitor.get("triggers") if isinstance(monitor, dict) else None):
+        sorts = [name for name in _names(wrapped) if name.endswith("_trigger")]
+        trigger = wrapped[sorts[0]] if sorts else wrapped
+        _keep(trigger, "name", "severity", "condition", "actions")
+        for action in _values(trigger.get("actions") if isinstance(trigger, dict) else None):
+            _keep(action, "name", "destination_id", "throttle_enabled", "throttle")
+
+
+def _names(found: object) -> list[str]:
+    return [name for name in found if isinstance(name, str)] if isinstance(found, dict) else []
+
+
+def _audit_config(answer: Json) -> list[str]:
+    config = answer.get("config")
+    _keep(answer, "config")
+    _keep(config, "enabled", "audit")
+    _keep(
+        config.get("audit") if isinstance(config, dict) else None,
+        *("enable_rest", "disabled_rest_categories", "enable_transport"),
+        *("disabled_transport_categories", "ignore_users", "ignore_requests"),
+    )
+    return []
+
+
 # --- events --------------------------------------------------------------------------------------
 
 
@@ -315,5 +359,7 @@ TRIMMED: Final[Mapping[Kind, Callable[[Json], list[str]]]] = {
     Kind.ELASTICSEARCH_SAMPLE: _sample,
     Kind.ELASTICSEARCH_RANDOM_SAMPLE: _sample,
     Kind.ELASTICSEARCH_WATCHES: _watches,
+    Kind.ELASTICSEARCH_MONITORS: _monitors,
+    Kind.ELASTICSEARCH_AUDIT_CONFIG: _audit_config,
 }
 """Kinds that are not here are kept as the server's own bytes."""

@@ -56,6 +56,7 @@ KIND_OF_TYPE: Mapping[str, Kind] = {
     "microsoft.insights/actiongroups": Kind.AZURE_ACTION_GROUPS,
     "microsoft.operationalinsights/workspaces": Kind.AZURE_WORKSPACE,
     "microsoft.operationalinsights/workspaces/tables": Kind.AZURE_TABLE,
+    "microsoft.operationalinsights/clusters": Kind.AZURE_DEDICATED_CLUSTER,
     "microsoft.storage/storageaccounts": Kind.AZURE_STORAGE_ACCOUNT,
     "microsoft.storage/storageaccounts/managementpolicies": Kind.AZURE_MANAGEMENT_POLICY,
     "microsoft.storage/storageaccounts/blobservices": Kind.AZURE_BLOB_SERVICE,

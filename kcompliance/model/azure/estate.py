@@ -35,6 +35,7 @@ _SINGLE: Final = frozenset(
         Kind.AZURE_SUBSCRIPTION,
         Kind.AZURE_WORKSPACE,
         Kind.AZURE_TABLE,
+        Kind.AZURE_DEDICATED_CLUSTER,
         Kind.AZURE_STORAGE_ACCOUNT,
         Kind.AZURE_MANAGEMENT_POLICY,
         Kind.AZURE_BLOB_SERVICE,
@@ -53,9 +54,11 @@ _QUERIES: Final = frozenset(
         Kind.AZURE_LOG_NEWEST,
         Kind.AZURE_LOG_TIMELINE,
         Kind.AZURE_LOG_SAMPLE,
+        Kind.AZURE_BLOB_HOURS,
+        Kind.AZURE_BLOB_SAMPLE,
     }
 )
-"""What a workspace was queried for, which is no resource."""
+"""What a workspace was queried for, or an account's blobs told, which is no resource."""
 
 AZURE_KINDS: Final = _LISTS | _SINGLE | _QUERIES
 

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 from kcompliance.model.azure.answer import Resource, WrongAnswer, flag, part, text
 
-__all__ = ["AccountSettings", "WorkspaceSettings", "account_settings_of", "workspace_settings_of"]
+__all__ = [
+    "AccountSettings",
+    "ClusterKey",
+    "WorkspaceSettings",
+    "account_settings_of",
+    "cluster_key_of",
+    "workspace_settings_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,26 @@ def workspace_settings_of(resource: Resource) -> WorkspaceSettings:
         public_ingestion=_open(text(fields, "publicNetworkAccessForIngestion")),
         workspace_keys=flag(features, "disableLocalAuth") is not True,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterKey:
+    """What a dedicated cluster of Log Analytics says of the key that it encrypts with."""
+
+    name: str | None
+    """The owner's key and its key vault; None: a key of Azure's."""
+    state: str
+    """In which state the cluster is; while it is changed the key may not be in use yet."""
+
+
+def cluster_key_of(resource: Resource) -> ClusterKey:
+    """Read one dedicated cluster. Raises WrongAnswer."""
+    properties = part(resource.fields, "keyVaultProperties") or {}
+    vault, name = text(properties, "keyVaultUri"), text(properties, "keyName")
+    state = text(resource.fields, "provisioningState")
+    if state is None:
+        raise WrongAnswer("a dedicated cluster without a provisioningState")
+    return ClusterKey(name=f"{vault} {name}" if vault and name else None, state=state)
 
 
 def _open(said: str | None) -> bool:

@@ -36,6 +36,8 @@ class Timeline:
     """Where they are in the answer."""
     counted: timedelta = timedelta(days=30)
     """How far back from the time of asking."""
+    width: timedelta = BIN
+    """Of each bin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

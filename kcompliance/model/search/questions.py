@@ -290,6 +290,18 @@ QUESTIONS: Final = (
         of=_ES,
     ),
     Question(
+        kind=Kind.ELASTICSEARCH_MONITORS,
+        path="/_plugins/_alerting/monitors/_search",
+        permission="cluster:admin/opendistro/alerting/monitor/search",
+        of=_OS,
+    ),
+    Question(
+        kind=Kind.ELASTICSEARCH_AUDIT_CONFIG,
+        path="/_plugins/_security/api/audit",
+        permission="plugins.security.restapi.roles_enabled",
+        of=_OS,
+    ),
+    Question(
         kind=Kind.ELASTICSEARCH_ANONYMOUS, path="/", permission=None, word="without credentials"
     ),
 )

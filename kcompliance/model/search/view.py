@@ -24,6 +24,11 @@ Fields: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = Reading[Fields] | NotAsked
 
 COLLECTOR: Final = "elasticsearch"
+_OF_OPENSEARCH: Final = {
+    Kind.ELASTICSEARCH_ISM_POLICIES,
+    Kind.ELASTICSEARCH_MONITORS,
+    Kind.ELASTICSEARCH_AUDIT_CONFIG,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ class SearchStore:
         """Whether it is OpenSearch, also where only its own kinds of answers tell."""
         if self.server is not None:
             return self.server.product is Product.OPENSEARCH
-        return Kind.ELASTICSEARCH_ISM_POLICIES in self.captures
+        return not _OF_OPENSEARCH.isdisjoint(self.captures)
 
 
 def is_search_kind(kind: Kind) -> bool:

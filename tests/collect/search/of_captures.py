@@ -17,6 +17,7 @@ __all__ = ["SearchOfCaptures", "stores_in"]
 
 Json = dict[str, Any]
 
+_SEARCHES = ("times", "histogram", "sources", "terms", "sample", "random sample")
 _NO_HITS: Json = {
     "timed_out": False,
     "_shards": {"total": 1, "successful": 1, "failed": 0},
@@ -49,7 +50,7 @@ class SearchOfCaptures(Answering):
         """By path, and of searches by what they look for."""
         if path.startswith("/_snapshot/"):
             return self.replies.get(path, reply({"snapshots": []}))
-        if not path.endswith("/_search"):
+        if not path.endswith("/_search") or path.startswith("/_plugins/"):
             return super().answer(path, body)
         return self.replies[f"{path} {_word(json.loads(body))}"]
 
@@ -115,7 +116,7 @@ def _unremarkable(store: Store, captures: Iterable[Capture]) -> dict[str, Reply]
         Kind.ELASTICSEARCH_UNROUTED: {"count": 0, "_shards": {"failed": 0}},
     }
     replies = {store.path(BY_KIND[kind][0]): reply(answer) for kind, answer in plain.items()}
-    searches = [each for kind in BY_KIND.values() for each in kind if each.path.endswith("_search")]
+    searches = [each for kind in BY_KIND.values() for each in kind if each.word in _SEARCHES]
     return replies | {f"{store.path(each)} {each.word}": reply(_NO_HITS) for each in searches}
 
 
