@@ -32,11 +32,11 @@ demo: $(RUN_STAMP) ## scan the example clusters, archive a log, catch a changed 
 
 test: $(DEV_STAMP) ## run all tests, against real servers too (the first run builds them: minutes)
 	@$(BIN)/python -m tests.servers.build
-	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 test-all: $(DEV_STAMP) ## the long run: more server versions, many more examples
 	@$(BIN)/python -m tests.servers.build --all
-	$(BIN)/python -m pytest --numprocesses auto --long $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --long $(ARGS)
 
 servers: $(DEV_STAMP) ## build the real servers that the tests run
 	@$(BIN)/python -m tests.servers.build
