@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from kcompliance.collect.aws import collect_eks
+from kcompliance.collect.aws import SharedAnswers, collect_eks
 from kcompliance.collect.azure import cloud_of, collect_aks, parse_aks
 from kcompliance.collect.cloud_needs import controls_needing
 from kcompliance.collect.cloud_reads import Source, kinds_asked
@@ -15,7 +15,7 @@ from kcompliance.collect.preflight import Preflight, files_needed
 from kcompliance.collect.preflight_kubernetes import preflight_kubernetes
 from kcompliance.collect.preflight_reads import preflight_of_captures
 from kcompliance.collect.search import DeclaredStore, search_target
-from kcompliance.collect.target_names import NamedTarget, refuse_unknown, scheme_of
+from kcompliance.collect.target_names import NamedTarget, context_of, refuse_unknown, scheme_of
 
 __all__ = ["preflight_all"]
 
@@ -39,10 +39,11 @@ def preflight_all(
     Raises UsageError for what is no target, before anything is asked.
     """
     refuse_unknown(targets, named)
+    aws = SharedAnswers()
     return tuple(
         found
         for target in dict.fromkeys(targets)
-        for found in _Asking(target, controls, now, progress).all(named)
+        for found in _Asking(target, controls, now, progress, aws).all(named)
     )
 
 
@@ -50,12 +51,18 @@ class _Asking:
     """What is asked of one target."""
 
     def __init__(
-        self, target: str, controls: Sequence[str], now: datetime, progress: Progress
+        self,
+        target: str,
+        controls: Sequence[str],
+        now: datetime,
+        progress: Progress,
+        aws: SharedAnswers,
     ) -> None:
         self._target = target
         self._controls = controls
         self._now = now
         self._progress = progress
+        self._aws = aws
         self._covered: set[str] = set()
 
     def all(self, named: Mapping[str, NamedTarget]) -> tuple[Preflight, ...]:
@@ -95,12 +102,11 @@ class _Asking:
                 files = files_needed(self._controls, beside_api=False)
                 yield Preflight(target=name, files=files)
             case "kube":
-                context = part.removeprefix("kube").removeprefix(":") or None
-                yield preflight_kubernetes(context, name, self._controls, self._progress)
+                yield preflight_kubernetes(context_of(part), name, self._controls, self._progress)
             case "aks":
                 yield from self._aks(part, name)
             case "eks":
-                captures = collect_eks(part, self._now, self._progress)
+                captures = collect_eks(part, self._now, self._progress, self._aws)
                 yield preflight_of_captures(name, Source.AWS, captures, self._controls)
             case _:
                 yield self._store(search_target(part), name)

@@ -16,7 +16,7 @@ from kcompliance.errors import UsageError
 from kcompliance.model.control import Platform
 from kcompliance.model.reading import Capture
 
-__all__ = ["NamedTarget", "exists", "node_of", "refuse_unknown", "scheme_of"]
+__all__ = ["NamedTarget", "context_of", "exists", "node_of", "refuse_unknown", "scheme_of"]
 
 _FORMS: Final = (
     "a target is a path, - for standard input, kube[:CONTEXT], aks:ID, eks:REGION/NAME, "
@@ -47,6 +47,11 @@ def scheme_of(target: str) -> str | None:
         return target
     found = re.match(r"(kube|aks|eks|elasticsearch\+https?):", target)
     return found[1] if found else None
+
+
+def context_of(target: str) -> str | None:
+    """The context of `kube:CONTEXT`; None for `kube` alone, which is the current one."""
+    return target.removeprefix("kube").removeprefix(":") or None
 
 
 def exists(target: str) -> bool:

@@ -20,7 +20,13 @@ from kcompliance.collect.interface import Collected, Collection, Progress
 from kcompliance.collect.kubernetes import collect_kubernetes
 from kcompliance.collect.node.collector import Node, collect_node
 from kcompliance.collect.search import DeclaredStore, search_target
-from kcompliance.collect.target_names import NamedTarget, node_of, refuse_unknown, scheme_of
+from kcompliance.collect.target_names import (
+    NamedTarget,
+    context_of,
+    node_of,
+    refuse_unknown,
+    scheme_of,
+)
 from kcompliance.errors import BundleError, UsageError
 from kcompliance.model.control import Platform
 from kcompliance.model.reading import Capture
@@ -134,8 +140,7 @@ class _Work:
             case "aks":
                 return collect_aks(parse_aks(target), target, now, progress)
             case "kube":
-                context = target.removeprefix("kube").removeprefix(":") or None
-                captures = collect_kubernetes(context, target, now, progress)
+                captures = collect_kubernetes(context_of(target), target, now, progress)
             case "eks":
                 captures, platform = collect_eks(target, now, progress, self.aws), Platform.EKS
             case None:

@@ -1,7 +1,8 @@
 """Elasticsearch and OpenSearch as stores of audit events."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kcompliance.checks.event_stores.interface import Delivery, Sampled, Sources, Times
 from kcompliance.checks.search_sight import red
@@ -20,6 +21,8 @@ from kcompliance.model.search.times import read_times
 from kcompliance.model.search.view import COLLECTOR, Fields, SearchStore
 
 __all__ = ["SearchEvents", "sampled_of", "search_events"]
+
+T = TypeVar("T")
 
 _LATE = "@timestamp tells when an agent read an event, which may be long after it happened"
 
@@ -52,12 +55,10 @@ class SearchEvents:
 
     def times(self, aspect: str) -> Times | Finding:
         """By the first of the fields that is mapped as a date."""
-        found = _whole(self.store, Kind.ELASTICSEARCH_TIMES, aspect)
+        found = self._read(Kind.ELASTICSEARCH_TIMES, read_times, aspect)
         if isinstance(found, Finding):
             return found
-        times, raw = read_times(found.value), found.raw
-        if isinstance(times, str):
-            return Finding.error(raw.origin.resource, times, aspect=aspect)
+        times, raw = found.value, found.raw
         kept = kept_by_lifecycle(
             self.store, trail_indices(self.store, ("*",)), raw.origin.collected_at
         )
@@ -77,23 +78,23 @@ class SearchEvents:
 
     def timeline(self, aspect: str) -> Seen[Timeline] | Finding:
         """Of a month."""
-        found = _whole(self.store, Kind.ELASTICSEARCH_HISTOGRAM, aspect)
-        if isinstance(found, Finding):
-            return found
-        timeline = read_timeline(found.value)
-        if isinstance(timeline, str):
-            return Finding.error(found.raw.origin.resource, timeline, aspect=aspect)
-        return Seen(value=timeline, raw=found.raw)
+        return self._read(Kind.ELASTICSEARCH_HISTOGRAM, read_timeline, aspect)
 
     def sources(self, aspect: str) -> Sources | Finding:
         """By the first of the fields that events can be grouped by."""
-        found = _whole(self.store, Kind.ELASTICSEARCH_SOURCES, aspect)
+        return self._read(Kind.ELASTICSEARCH_SOURCES, read_sources, aspect)
+
+    def _read(
+        self, kind: Kind, read: Callable[[Fields], T | str], aspect: str
+    ) -> Seen[T] | Finding:
+        """What a search answered; `read` gives a text where that is none to rely on."""
+        found = _whole(self.store, kind, aspect)
         if isinstance(found, Finding):
             return found
-        sources = read_sources(found.value)
-        if isinstance(sources, str):
-            return Finding.error(found.raw.origin.resource, sources, aspect=aspect)
-        return Seen(value=sources, raw=found.raw)
+        value = read(found.value)
+        if isinstance(value, str):
+            return Finding.error(found.raw.origin.resource, value, aspect=aspect)
+        return Seen(value=value, raw=found.raw)
 
 
 def _whole(store: SearchStore, kind: Kind, aspect: str) -> Seen[Fields] | Finding:
